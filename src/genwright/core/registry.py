@@ -1,0 +1,113 @@
+"""Components by name: an entry point leads to a reference string plus a Config, so planning imports no torch."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, SerializeAsAny
+
+from genwright.core.config import Config
+from genwright.core.errors import DependencyError, SpecError
+
+GROUPS = ("stages", "nets", "families", "modalities", "codecs", "systems")
+
+
+@dataclass(frozen=True)
+class Component:
+    """What a registry holds: how to check its settings, and where its code is.
+
+    `accepts` are the representations it works on (`tokens`, `vector`, `grid`), empty where
+    that does not apply; `extra` is the optional extra its code needs.
+    """
+
+    kind: str
+    config: type[Config]
+    factory: str
+    accepts: tuple[str, ...] = ()
+    extra: str | None = None
+
+    def load(self) -> Any:
+        """The object behind `factory`.
+
+        Raises:
+            DependencyError: its code needs an extra that is not installed.
+        """
+        return load_reference(self.factory, extra=self.extra)
+
+
+def load_reference(reference: str, *, extra: str | None = None) -> Any:
+    """The attribute named by `module:attribute`.
+
+    Raises:
+        DependencyError: a third-party module is missing.
+    """
+    module_name, _, attribute = reference.partition(":")
+    try:
+        return getattr(import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] == "genwright":
+            raise
+        raise missing_extra(error.name or module_name, extra=extra or "all") from error
+
+
+def missing_extra(module: str, *, extra: str) -> DependencyError:
+    """The error for a module that an optional extra brings."""
+    return DependencyError(
+        f"this needs the Python module '{module}', which is not installed",
+        hint=f"pip install 'genwright[{extra}]'",
+    )
+
+
+@cache
+def _entry_points(group: str) -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"genwright.{group}")}
+
+
+def kinds(group: str) -> tuple[str, ...]:
+    """The names registered in a group, sorted."""
+    return tuple(sorted(_entry_points(group)))
+
+
+@cache
+def registered(group: str, kind: str) -> Any:
+    """The object an entry point names: a `Component`, or a `StageSpec` in the group `stages`.
+
+    Raises:
+        SpecError: nothing of that name is registered; near matches are named.
+    """
+    points = _entry_points(group)
+    if kind not in points:
+        near = difflib.get_close_matches(kind, points, n=1)
+        tail = f"; did you mean '{near[0]}'?" if near else ""
+        raise SpecError(f"no {group} entry '{kind}'{tail} (known: {', '.join(sorted(points)) or 'none'})")
+    return points[kind].load()
+
+
+def component(group: str, kind: str) -> Component:
+    """The registered `Component` of that kind."""
+    found = registered(group, kind)
+    assert isinstance(found, Component), f"{group}.{kind} is not a Component"
+    return found
+
+
+def component_field(group: str) -> Any:
+    """A Config field whose table is `{kind = "...", ...}`, checked by the Config registered under that kind."""
+
+    def validate(value: Any) -> Any:
+        if isinstance(value, Config):
+            return value
+        if isinstance(value, str):
+            value = {"kind": value}
+        if not isinstance(value, Mapping) or "kind" not in value:
+            raise ValueError(f"a table with 'kind' is needed; known kinds: {', '.join(kinds(group))}")
+        try:
+            entry = component(group, str(value["kind"]))
+        except SpecError as error:
+            raise ValueError(error.message) from None
+        return entry.config.model_validate(dict(value))
+
+    return Annotated[SerializeAsAny[Config], BeforeValidator(validate)]

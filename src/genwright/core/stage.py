@@ -30,10 +30,11 @@ class Produced:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage hands back: produced folders by slot name, and claims about them."""
+    """What a stage hands back: produced folders by slot name, claims about them, and (release only) a verdict."""
 
     artifacts: Mapping[str, Produced]
     claims: Sequence[ClaimDraft] = ()
+    verdict: Mapping[str, Any] | None = None
 
 
 class Task(Protocol):
@@ -58,7 +59,8 @@ class Context:
     cache key, or records what `make()` returns (a calibration, so that repeat and resume agree);
     `should_stop()` turns true after Ctrl-C: save a checkpoint and raise `Interrupted`;
     `log(step, values)` appends to the run's metric log (never part of an artifact's digest);
-    `claims` are the claims about the inputs, `policies` the gates fixed before measurement.
+    `claims` are the claims of all earlier stages of this plan; `facts` holds what the runner knows:
+    `threads` (use exactly so many), and what the stage's `facts` ask for.
     """
 
     root: Path
@@ -101,7 +103,9 @@ class StageSpec:
     when the code's results change; `libraries` are distributions whose versions enter the cache key;
     `external` names a `(config, root) -> str` digest of what is read from outside the store;
     `check` names a `(configs by stage, modality) -> None` that raises at planning;
-    `device_bound` puts the device class and thread count into the key.
+    `device_bound` puts the device class and thread count into the key; `distributed` stages run on every
+    rank under torchrun; `saves_on_stop` stages watch `should_stop` themselves; `facts` names what the
+    runner must tell: `released` (the system and scores of the newest other release), `policy` (its ledger row).
     """
 
     name: str
@@ -116,4 +120,7 @@ class StageSpec:
     external: str | None = None
     check: str | None = None
     device_bound: bool = False
+    distributed: bool = False
+    saves_on_stop: bool = False
+    facts: tuple[str, ...] = ()
     extra: str | None = None

@@ -1,0 +1,19 @@
+"""Runs, artifacts, claims and their lineage: append-only, chained, content-addressed."""
+
+from genwright.ledger.entries import Entries, Entry
+from genwright.ledger.ledger import Ledger, RunRecord, Staged, claim_of
+from genwright.ledger.lock import exclusive, is_held
+from genwright.ledger.store import Store, sync_folder
+
+__all__ = [
+    "Entries",
+    "Entry",
+    "Ledger",
+    "RunRecord",
+    "Staged",
+    "Store",
+    "claim_of",
+    "exclusive",
+    "is_held",
+    "sync_folder",
+]

@@ -1,7 +1,9 @@
 """The base of every Config, and validation errors a person can act on."""
 
 import difflib
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -25,6 +27,22 @@ class Config(BaseModel):
             return cls.model_validate(dict(data))
         except ValidationError as error:
             raise SpecError(*_explain(cls, error, where)) from None
+
+
+def read_toml(path: Path, /) -> dict[str, Any]:
+    """The table a TOML file holds.
+
+    Raises:
+        SpecError: it is missing, unreadable or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SpecError(f"{path} does not exist") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{path} is not valid TOML: {error}") from None
 
 
 def _explain(cls: type[BaseModel], error: ValidationError, where: str) -> tuple[str]:

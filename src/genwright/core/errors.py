@@ -68,7 +68,7 @@ class StorageError(GenwrightError):
     code = "storage"
 
 
-class Interrupted(GenwrightError):
+class Interrupted(GenwrightError):  # noqa: N818 (a stop the user asked for is no error)
     """The user stopped the work; what was done is saved."""
 
     exit_code = 130

@@ -60,7 +60,7 @@ class Context:
     `should_stop()` turns true after Ctrl-C: save a checkpoint and raise `Interrupted`;
     `log(step, values)` appends to the run's metric log (never part of an artifact's digest);
     `claims` are the claims of all earlier stages of this plan; `facts` holds what the runner knows:
-    `threads` (use exactly so many), and what the stage's `facts` ask for.
+    `threads` (use exactly so many), and `fixed`, `released`, `runs` for stages that judge.
     """
 
     root: Path
@@ -104,8 +104,10 @@ class StageSpec:
     `external` names a `(config, root) -> str` digest of what is read from outside the store;
     `check` names a `(configs by stage, modality) -> None` that raises at planning;
     `device_bound` puts the device class and thread count into the key; `distributed` stages run on every
-    rank under torchrun; `saves_on_stop` stages watch `should_stop` themselves; `facts` names what the
-    runner must tell: `released` (the system and scores of the newest other release), `policy` (its ledger row).
+    rank under torchrun; `saves_on_stop` stages watch `should_stop` themselves; `fixed` names a
+    `(config, root) -> JSON` that the ledger must hold before any stage of the plan starts (thresholds), given to
+    the stage as `facts["fixed"]`; `judges` stages get `facts["released"]`, the newest release of another system,
+    and `facts["runs"]`, the places in the ledger where the earlier stages started.
     """
 
     name: str
@@ -122,5 +124,6 @@ class StageSpec:
     device_bound: bool = False
     distributed: bool = False
     saves_on_stop: bool = False
-    facts: tuple[str, ...] = ()
+    fixed: str | None = None
+    judges: bool = False
     extra: str | None = None

@@ -1,0 +1,40 @@
+"""Reading a dataset artifact: one Parquet file per split."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genwright.core import DataError
+
+SPLITS = ("train", "validation", "test")
+_BATCH_ROWS = 512
+
+
+def read_split(folder: Path, *, split: str, columns: Sequence[str] = ("id", "text")) -> Iterator[dict[str, Any]]:
+    """The documents of a split in their order, a batch in memory at a time.
+
+    Raises:
+        DataError: the folder has no such split, or the file is corrupt.
+    """
+    path = folder / f"{split}.parquet"
+    try:
+        with pq.ParquetFile(path) as parquet:
+            for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path} cannot be read as a split of a dataset ({error})", hint="run the data stage again"
+        ) from None
+
+
+def read_texts(folder: Path, *, split: str) -> Iterator[str]:
+    """The texts of a split, as `read_split` streams them."""
+    return (row["text"] for row in read_split(folder, split=split, columns=("text",)))
+
+
+def num_documents(folder: Path, *, split: str) -> int:
+    """How many documents a split has."""
+    return int(pq.read_metadata(folder / f"{split}.parquet").num_rows)

@@ -1,0 +1,1 @@
+"""Fitting the codec on the train split."""

@@ -70,6 +70,8 @@ class Lstm(TokenNet):
 class RecurrentCache:
     """Hidden and cell state of every layer for several rows."""
 
+    bounded = False
+
     def __init__(self, net: Lstm, *, num_rows: int) -> None:
         self._net = net
         weight = net.embed_tokens.weight

@@ -23,7 +23,12 @@ class NetLoss:
 
 
 class Cache(Protocol):
-    """The past of several rows. Rows 0..n-1 are in use; `step` feeds one token to each of the first n."""
+    """The past of several rows. Rows 0..n-1 are in use; `step` feeds one token to each of the first n.
+
+    `bounded` says that a row holds at most the `max_tokens` it was made for.
+    """
+
+    bounded: bool
 
     def prefill(self, row: int, /, *, ids: Sequence[int]) -> None: ...
     def step(self, ids: Int[Tensor, " n"], /) -> Float[Tensor, "n v"]: ...

@@ -164,6 +164,8 @@ class Transformer(TokenNet):
 class KeyValueCache:
     """Keys and values of every layer for several rows, each of its own length."""
 
+    bounded = True
+
     def __init__(self, net: Transformer, *, num_rows: int, max_tokens: int) -> None:
         _, layers, heads, kv_heads, _ = net.config.shape()
         weight = net.embed_tokens.weight

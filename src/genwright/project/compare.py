@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from genwright.core.claim import Claim, Derivation, Estimate
+from genwright.core.claim import Claim, Estimate
 from genwright.core.errors import SpecError
 
 if TYPE_CHECKING:
     from genwright.project.project import Project
-
-PAIRABLE = ("ratio", "mean", "proportion")
 
 
 @dataclass(frozen=True)
@@ -90,65 +88,14 @@ def _rows(project: "Project", sides: Sequence[Side], key: tuple[str, str]) -> li
 
 
 def _paired(project: "Project", claim: Claim, first: Claim) -> dict[str, Any]:
-    from genwright.measure import derive
+    from genwright.measure import derive, pair, read_scores
 
-    made = claim.derivation
-    if made.estimator not in PAIRABLE or made.transform != "identity" or made.interval == "none":
+    new, old = (read_scores(project.checked_path(c.scores)) for c in (claim, first))
+    paired = pair(new, claim.derivation, old=old, old_derivation=first.derivation)
+    if paired is None:
         return {}
-    columns = _joined(project, claim, first)
-    if columns is None:
-        return {}
-    roles = {"a": "a", "b": "b"}
-    asked = replace(
-        made,
-        estimator="mean_difference",
-        columns=roles,
-        where={},
-        interval="bootstrap",
-        cluster="cluster" if made.cluster else None,
-    )
-    if made.estimator == "ratio":
-        ratio = {"numerator_a": "a", "denominator": "d", "numerator_b": "b", "denominator_b": "e"}
-        asked = replace(asked, estimator="ratio_difference", columns=ratio)
-    difference = derive(columns, derivation=asked)
-    if made.estimator == "ratio":
-        columns = {**columns, "a": _divide(columns, "a", "d"), "b": _divide(columns, "b", "e")}
-    test = derive(columns, derivation=Derivation("wilcoxon_p", roles))
-    return {"difference": difference, "p_holm": test.value}
-
-
-def _divide(columns: Mapping[str, list[Any]], numerator: str, denominator: str) -> list[Any]:
-    pairs = zip(columns[numerator], columns[denominator], strict=True)
-    return [a / b if a is not None and b else None for a, b in pairs]
-
-
-def _joined(project: "Project", claim: Claim, first: Claim) -> dict[str, list[Any]] | None:
-    """Both score columns on the units they share, matched by the column `id`; None where that is impossible."""
-    from genwright.measure import read_scores
-
-    tables = [read_scores(project.checked_path(c.scores)) for c in (claim, first)]
-    if any("id" not in table for table in tables) or first.derivation.estimator != claim.derivation.estimator:
-        return None
-    there = [_keep(table, c.derivation) for table, c in zip(tables, (claim, first), strict=True)]
-    ids = [unit for unit in there[0] if unit in there[1]]
-    value, below = ("numerator", "denominator") if claim.derivation.estimator == "ratio" else ("value", None)
-    columns: dict[str, list[Any]] = {"id": ids}
-    for name, table, kept, made in zip("ab", tables, there, (claim.derivation, first.derivation), strict=True):
-        columns[name] = [table[made.columns[value]][kept[unit]] for unit in ids]
-        if below:
-            columns["d" if name == "a" else "e"] = [table[made.columns[below]][kept[unit]] for unit in ids]
-    if claim.derivation.cluster:
-        columns["cluster"] = [tables[0][claim.derivation.cluster][there[0][unit]] for unit in ids]
-    return columns if ids else None
-
-
-def _keep(table: Mapping[str, list[Any]], derivation: Derivation) -> dict[Any, int]:
-    rows = range(len(table["id"]))
-    return {
-        table["id"][row]: row
-        for row in rows
-        if all(table[column][row] == wanted for column, wanted in derivation.where.items())
-    }
+    difference = derive(paired.columns, derivation=paired.difference)
+    return {"difference": difference, "p_holm": derive(paired.columns, derivation=paired.test).value}
 
 
 def _holm(rows: list[Row]) -> list[Row]:

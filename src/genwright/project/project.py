@@ -14,12 +14,15 @@ from genwright.core.errors import GateError, SpecError
 from genwright.core.registry import load_reference
 from genwright.core.stage import Progress
 from genwright.ledger import Ledger
+from genwright.project.collect import Garbage, collect, find_garbage
+from genwright.project.compare import Row, compare
 from genwright.project.plan import Plan, Step, make_plan, next_step
 from genwright.project.quiet import Quiet
-from genwright.project.releases import fix_policy
+from genwright.project.releases import fix_policy, newest_release, system_of, verdicts
 from genwright.project.run import Runner
 from genwright.project.spec import SPEC_FILE, Spec, load_specs
 from genwright.project.stopping import Stopping
+from genwright.project.verify import Verified, check_artifact, verify
 
 FOLDER = ".genwright"
 
@@ -156,6 +159,88 @@ class Project:
         """The claims of what the project file describes now, by variant."""
         return {plan.spec.variant: self._claims_of(plan.steps) for plan in self.plan(overrides=overrides)}
 
+    def status(self) -> dict[str, Any]:
+        """Stages of every variant, counts, costs of the newest runs, and the newest release; plain JSON."""
+        runs = self.ledger.runs(limit=1000)
+        release = newest_release(self.ledger)
+        stages = [
+            {
+                "variant": plan.spec.variant or "-",
+                "stage": step.stage.name,
+                "state": step.state,
+                "why": step.why,
+                "wall_s": step.run["cost"]["wall_s"] if step.run else None,
+            }
+            for plan in self.plan()
+            for step in plan.steps
+        ]
+        return {
+            "project": self.specs()[0].project.name,
+            "stages": stages,
+            "runs": self.ledger.entries.count("run"),
+            "claims": self.ledger.entries.count("claim"),
+            "artifacts": self.ledger.entries.count("artifact"),
+            "costed_runs": len(runs),
+            "wall_s": sum(run["cost"]["wall_s"] for run in runs),
+            "energy_joules": sum(run["cost"]["energy"]["joules"] for run in runs),
+            "release": release and release["release"],
+        }
+
+    def show(self, prefix: str, /) -> dict[str, Any]:
+        """All that the ledger holds about the one id that starts with `prefix`."""
+        entry = self.ledger.find(prefix)
+        shown: dict[str, Any] = {"kind": entry.kind, "row": entry.seq, **entry.body}
+        if entry.kind == "artifact":
+            digest = entry.body["id"]
+            shown["artifact_kind"] = entry.body["kind"]
+            shown["path"] = str(self.ledger.store.path(digest))
+            shown["stored"] = digest in self.ledger.store
+            shown["claims"] = [claim.id for _, claim in self.ledger.claims(subject=digest)]
+        if entry.kind == "run":
+            shown["claims"] = [claim.id for _, claim in self.ledger.claims(run=entry.body["id"])]
+        return shown
+
+    def verdicts(self) -> list[dict[str, Any]]:
+        """All verdicts, oldest first."""
+        return verdicts(self.ledger)
+
+    def compare(self, sides: Sequence[str] = (), /, *, overrides: Sequence[str] = ()) -> list[Row]:
+        """Sides metric by metric with paired differences; without names, the variants of the matrix."""
+        return compare(self, sides, overrides=overrides)
+
+    def verify(self, *, progress: Progress | None = None) -> Verified:
+        """The state of every row, artifact and claim."""
+        return verify(self.ledger, progress=progress or Quiet())
+
+    def garbage(self) -> Garbage:
+        """What no kept run refers to."""
+        return find_garbage(self.ledger, self.plan())
+
+    def collect(self, garbage: Garbage, /) -> int:
+        """The bytes freed."""
+        return collect(self.ledger, garbage)
+
+    def resolve_system(self, prefix: str | None, /) -> tuple[str, bool]:
+        """The digest of a system, and whether a policy has passed it.
+
+        `prefix` starts the id of a release or a system; None is the newest release.
+
+        Raises:
+            SpecError: nothing is released, or the id is of another kind.
+        """
+        if prefix is None:
+            release = newest_release(self.ledger)
+            if release is None:
+                raise SpecError("nothing is released in this project yet", hint="genwright run")
+            return str(release["system"]), True
+        entry = self.ledger.find(prefix)
+        kind, digest = entry.body.get("kind"), str(entry.body["id"])
+        if kind == "release":
+            digest = system_of(self.ledger, digest)
+        elif kind != "system":
+            raise SpecError(f"{prefix} is a {kind or entry.kind}; give a release or a system", hint="genwright status")
+        return digest, any(verdict["passed"] for verdict in verdicts(self.ledger, system=digest))
+
     def system(self, digest: str, /) -> Any:
         """A loaded system, ready to generate; every file it uses is checked against its digest first."""
         return load_reference("genwright.systems:load_system", extra="train")(
@@ -168,8 +253,6 @@ class Project:
         Raises:
             IntegrityError: they are not.
         """
-        from genwright.project.verify import check_artifact
-
         return check_artifact(self.ledger, digest)
 
 

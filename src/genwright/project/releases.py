@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genwright.core.digest import json_digest
+from genwright.core.errors import SpecError
 from genwright.ledger import Ledger
 
 
@@ -24,14 +25,31 @@ def verdicts(ledger: Ledger, /, *, system: str | None = None) -> list[dict[str, 
 
 def released_before(ledger: Ledger, system: str, /) -> dict[str, Any] | None:
     """The newest passing release of another system: `{release, system, scores, run}`."""
-    runs = {run["id"]: run for run in ledger.runs(stage="release")}
-    for verdict in reversed(verdicts(ledger)):
-        run = runs.get(verdict["run"])
-        if verdict["passed"] and verdict["system"] != system and run and "release" in run["outputs"]:
-            return {
-                "release": run["outputs"]["release"],
-                "system": verdict["system"],
-                "scores": run["inputs"]["scores"],
-                "run": run["id"],
-            }
-    return None
+    return next((release for release in _releases(ledger) if release["system"] != system), None)
+
+
+def newest_release(ledger: Ledger, /) -> dict[str, Any] | None:
+    """The newest passing release: `{release, system, scores, run}`."""
+    return next(iter(_releases(ledger)), None)
+
+
+def system_of(ledger: Ledger, release: str, /) -> str:
+    """The system that a release releases."""
+    found = [made["system"] for made in _releases(ledger) if made["release"] == release]
+    if not found:
+        raise SpecError(f"no passing verdict made release {release[:12]}", hint="genwright status")
+    return str(found[0])
+
+
+def _releases(ledger: Ledger) -> list[dict[str, Any]]:
+    runs = {run["id"]: run for run in ledger.runs(stage="release") if run["status"] == "done"}
+    passed = [verdict for verdict in reversed(verdicts(ledger)) if verdict["passed"] and verdict["run"] in runs]
+    return [
+        {
+            "release": runs[verdict["run"]]["outputs"]["release"],
+            "system": verdict["system"],
+            "scores": runs[verdict["run"]]["inputs"]["scores"],
+            "run": verdict["run"],
+        }
+        for verdict in passed
+    ]

@@ -1,0 +1,133 @@
+"""Commands that read the ledger: status, show, claims, compare, verify, gc. None imports torch; most not even numpy."""
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+from genwright.cli.output import Output, shown
+from genwright.cli.progress import make_progress
+from genwright.core.claim import Claim, Estimate
+from genwright.core.errors import IntegrityError
+from genwright.project import Project
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """A value with its interval, or why there is none.
+
+    >>> estimate_text(Estimate(2.0, n=5, method="t", low=1.5, high=2.5, level=0.95))
+    '2 [1.5, 2.5]'
+    """
+    if estimate.value is None:
+        return f"not estimable: {estimate.reason}"
+    if estimate.low is None or estimate.high is None:
+        return _number(estimate.value)
+    return f"{_number(estimate.value)} [{_number(estimate.low)}, {_number(estimate.high)}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) and abs(value) >= 1000 else shown(float(value))
+
+
+def claim_rows(claims: Iterable[Claim]) -> list[dict[str, Any]]:
+    """Table rows of claims."""
+    return [
+        {
+            "metric": claim.metric,
+            "of": claim.label or "system",
+            "value": estimate_text(claim.estimate),
+            "unit": claim.unit,
+            "n": claim.estimate.n,
+            "claim": claim.id[:12],
+        }
+        for claim in claims
+    ]
+
+
+def claims(arguments: argparse.Namespace, out: Output) -> int:
+    """List claims, newest last."""
+    project = Project.find(arguments.project)
+    run = project.ledger.find(arguments.run).body["id"] if arguments.run else None
+    found = project.ledger.claims(run=run, metric=arguments.metric, limit=arguments.limit, before=arguments.before)
+    if out.as_json:
+        out.value([{"seq": seq, **claim.to_json()} for seq, claim in found])
+        return 0
+    chosen = [(seq, claim) for seq, claim in found if claim.headline or arguments.everything]
+    rows = [{**row, "row": seq} for (seq, _), row in zip(chosen, claim_rows(c for _, c in chosen), strict=True)]
+    out.table(rows, title="claims", empty="no claims yet: genwright run")
+    total = project.ledger.entries.count("claim")
+    if total > len(found) and found:
+        out.note(f"{len(found)} of {total} claims; older ones: genwright claims --before {found[0][0]}")
+    return 0
+
+
+def status(arguments: argparse.Namespace, out: Output) -> int:
+    """Stages of each variant, the newest release, and what all runs have cost."""
+    project = Project.find(arguments.project)
+    state = project.status()
+    if out.as_json:
+        out.value(state)
+        return 0
+    out.table(state["stages"], title=f"{state['project']} ({project.root})")
+    out.note(
+        f"{state['runs']} runs, {state['claims']} claims, {state['artifacts']} artifacts; "
+        f"{state['wall_s']:.0f} s and about {state['energy_joules'] / 3600:.2f} Wh in the newest {state['costed_runs']}"
+    )
+    release = state["release"]
+    out.note(f"newest release: {release[:12]}; genwright serve {release[:12]}" if release else "nothing released yet")
+    return 0
+
+
+def show(arguments: argparse.Namespace, out: Output) -> int:
+    """Everything the ledger holds about one id."""
+    out.value(Project.find(arguments.project).show(arguments.id))
+    return 0
+
+
+def compare(arguments: argparse.Namespace, out: Output) -> int:
+    """Sides by metric, with paired differences and Holm-corrected p-values."""
+    found = Project.find(arguments.project).compare(arguments.sides, overrides=arguments.overrides)
+    if out.as_json:
+        out.value(found)
+        return 0
+    rows = [
+        {
+            "metric": row.metric,
+            "of": row.label or "system",
+            "side": row.side,
+            "value": estimate_text(row.estimate),
+            "unit": row.unit,
+            "minus first (paired)": estimate_text(row.difference) if row.difference else "",
+            "p (Holm)": f"{row.p_holm:.3g}" if row.p_holm is not None else "",
+        }
+        for row in found
+    ]
+    out.table(rows, title="comparison; differences are to the first side")
+    return 0
+
+
+def verify(arguments: argparse.Namespace, out: Output) -> int:
+    """Hash all again, derive all again; name every fault."""
+    found = Project.find(arguments.project).verify(progress=make_progress(as_json=out.as_json))
+    if out.as_json:
+        out.value(found)
+    else:
+        for problem in found.problems:
+            out.text(f"FAULT {problem}")
+        out.text(f"checked {found.rows} rows, {found.artifacts} artifacts, {found.claims} claims")
+    if found.problems:
+        raise IntegrityError(f"{len(found.problems)} faults found", hint="restore the named files from a backup")
+    return 0
+
+
+def gc(arguments: argparse.Namespace, out: Output) -> int:
+    """Say what can go; with --yes, free it."""
+    project = Project.find(arguments.project)
+    garbage = project.garbage()
+    rows = [{"artifact": digest[:12], "kind": kind, "bytes": size} for digest, kind, size in garbage.artifacts]
+    rows += [{"artifact": name[:12], "kind": "work folder", "bytes": None} for name in garbage.work]
+    out.table(rows, title="to be freed", empty="nothing to free")
+    if rows and arguments.yes:
+        out.note(f"freed {project.collect(garbage):,} bytes")
+    elif rows:
+        out.note(f"{garbage.size_bytes:,} bytes; genwright gc --yes frees them")
+    return 0

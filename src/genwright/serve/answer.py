@@ -1,0 +1,249 @@
+"""From a validated request to its answer, whole or streamed."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from genwright.core.errors import GenwrightError
+from genwright.families import DecodeRequest
+from genwright.serve.engine import Engine, Job, Piece
+from genwright.serve.metrics import Metrics
+from genwright.serve.problems import ApiError, error_body
+from genwright.serve.schemas import ChatRequest, CompletionRequest, GenerationRequest
+from genwright.serve.wire import Envelope, chat_choice, chat_delta, completion_choice, usage
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may ask for."""
+
+    max_tokens: int = 2048
+    default_tokens: int = 256
+
+
+@dataclass
+class Answer:
+    """The choices of one request: `jobs[i]` makes choice i, all share batches."""
+
+    request: CompletionRequest | ChatRequest
+    jobs: list[Job]
+    prompt_tokens: int
+    prompts: list[str]
+    envelope: Envelope
+    metrics: Metrics
+    started: float = field(default_factory=time.monotonic)
+    completion_tokens: int = 0
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether this answers a chat."""
+        return isinstance(self.request, ChatRequest)
+
+    @property
+    def with_logprobs(self) -> bool:
+        """Whether log-probabilities were asked for."""
+        return self.request.logprobs is not None and self.request.logprobs is not False
+
+    def _prefix(self, index: int) -> str:
+        echo = isinstance(self.request, CompletionRequest) and self.request.echo
+        return self.prompts[index // (self.request.n or 1)] if echo else ""
+
+    def _count(self, piece: Piece) -> Piece:
+        if self.completion_tokens == 0:
+            self.metrics.first_token.observe(time.monotonic() - self.started)
+        self.completion_tokens += 1
+        self.metrics.completion_tokens.inc()
+        return piece
+
+    # --- whole -----------------------------------------------------------------------------------------------
+
+    async def whole(self) -> dict[str, Any]:
+        """The whole answer."""
+        try:
+            choices = await asyncio.gather(*(self._choice(index, job) for index, job in enumerate(self.jobs)))
+        finally:
+            for job in self.jobs:
+                job.cancelled = True
+        return self.envelope.body(choices, usage=usage(self.prompt_tokens, self.completion_tokens))
+
+    async def _choice(self, index: int, job: Job) -> dict[str, Any]:
+        pieces = [self._count(piece) async for piece in job.pieces()]
+        text = self._prefix(index) + "".join(piece.text for piece in pieces)
+        make = chat_choice if self.is_chat else completion_choice
+        return make(index, text, pieces, finish=pieces[-1].finish_reason, with_logprobs=self.with_logprobs)
+
+    # --- streamed --------------------------------------------------------------------------------------------
+
+    async def events(self) -> AsyncIterator[str]:
+        """Server-sent events; an error after the first byte becomes the last event."""
+        try:
+            async for chunk in self._chunks():
+                yield _event(chunk)
+            yield "data: [DONE]\n\n"
+        except GenwrightError as error:
+            yield _event(error_body(error.message, kind="server_error", code=error.code))
+        finally:
+            for job in self.jobs:
+                job.cancelled = True
+
+    async def _chunks(self) -> AsyncIterator[dict[str, Any]]:
+        options = self.request.stream_options
+        more: dict[str, Any] = {"usage": None} if options and options.include_usage else {}
+        if self.is_chat:
+            roles = [self._delta(index, {"role": "assistant", "content": ""}) for index in range(len(self.jobs))]
+            for choice in roles:
+                yield self.envelope.body([choice], chunk=True, **more)
+        offsets = [0] * len(self.jobs)
+        async for index, piece in self._merged():
+            for choice in self._choices_of(index, piece, offsets):
+                yield self.envelope.body([choice], chunk=True, **more)
+        if more:
+            counted = usage(self.prompt_tokens, self.completion_tokens)
+            yield self.envelope.body([], chunk=True, usage=counted)
+
+    def _delta(self, index: int, delta: dict[str, Any]) -> dict[str, Any]:
+        return chat_delta(index, delta, [], finish=None, with_logprobs=False)
+
+    def _choices_of(self, index: int, piece: Piece, offsets: list[int]) -> list[dict[str, Any]]:
+        shown = [piece]
+        if self.is_chat:
+            made = []
+            if piece.text or self.with_logprobs:
+                delta = {"content": piece.text}
+                made.append(chat_delta(index, delta, shown, finish=None, with_logprobs=self.with_logprobs))
+            if piece.finish_reason:
+                made.append(chat_delta(index, {}, [], finish=piece.finish_reason, with_logprobs=False))
+            return made
+        prefix = self._prefix(index) if offsets[index] == 0 else ""
+        choice = completion_choice(
+            index,
+            prefix + piece.text,
+            shown,
+            finish=piece.finish_reason,
+            with_logprobs=self.with_logprobs,
+            offset=offsets[index],
+        )
+        offsets[index] += max(1, len(piece.token_text))
+        return [choice]
+
+    async def _merged(self) -> AsyncIterator[tuple[int, Piece]]:
+        """Pieces of all choices as they come."""
+        queue: asyncio.Queue[tuple[int, Piece | BaseException | None]] = asyncio.Queue()
+
+        async def pump(index: int, job: Job) -> None:
+            try:
+                async with aclosing(job.pieces()) as pieces:
+                    async for piece in pieces:
+                        queue.put_nowait((index, piece))
+                queue.put_nowait((index, None))
+            except GenwrightError as error:
+                queue.put_nowait((index, error))
+
+        tasks = [asyncio.create_task(pump(index, job)) for index, job in enumerate(self.jobs)]
+        try:
+            left = len(tasks)
+            while left:
+                index, item = await queue.get()
+                if isinstance(item, BaseException):
+                    raise item
+                if item is None:
+                    left -= 1
+                    continue
+                yield index, self._count(item)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _event(body: dict[str, Any]) -> str:
+    return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+def submit(
+    request: CompletionRequest | ChatRequest,
+    /,
+    *,
+    prompts: Sequence[str],
+    engine: Engine,
+    metrics: Metrics,
+    limits: Limits,
+) -> Answer:
+    """The answer under way: one job per prompt and choice.
+
+    Raises:
+        ApiError: the prompt fills the context, or too many tokens are asked for.
+        QueueFullError: the server is busy.
+    """
+    encoded = [engine.system.encode_prompt(prompt) for prompt in prompts]
+    budget = _budget(request, limits)
+    for ids in encoded:
+        _check_length(len(ids), engine.system.context_tokens)
+    base = request.seed if request.seed is not None else secrets.randbits(62)
+    make = _maker(request, engine, budget)
+    jobs: list[Job] = []
+    try:
+        for ids in encoded:
+            for _ in range(request.n or 1):
+                jobs.append(engine.submit(make(ids, base + len(jobs)), stop=request.stops))
+    except GenwrightError:
+        for job in jobs:
+            job.cancelled = True
+        raise
+    prompt_tokens = sum(len(ids) for ids in encoded)
+    metrics.prompt_tokens.inc(prompt_tokens)
+    envelope = Envelope("chat.completion" if isinstance(request, ChatRequest) else "text_completion", request.model)
+    return Answer(request, jobs, prompt_tokens, list(prompts), envelope, metrics)
+
+
+def _budget(request: GenerationRequest, limits: Limits) -> int:
+    asked = request.max_tokens
+    if isinstance(request, ChatRequest):
+        asked = request.max_completion_tokens or asked
+    if asked is not None and asked > limits.max_tokens:
+        raise ApiError(
+            400,
+            f"max_tokens is {asked}; this server allows {limits.max_tokens}",
+            code="invalid_value",
+            param="max_tokens",
+        )
+    return asked or limits.default_tokens
+
+
+def _check_length(num_tokens: int, context_tokens: int) -> None:
+    if num_tokens >= context_tokens:
+        raise ApiError(
+            400,
+            f"the prompt has {num_tokens} tokens; the context holds {context_tokens}, and one must stay free",
+            code="context_length_exceeded",
+            param="prompt",
+        )
+
+
+def _maker(
+    request: CompletionRequest | ChatRequest, engine: Engine, budget: int
+) -> Callable[[tuple[int, ...], int], DecodeRequest]:
+    asked = {
+        name: value
+        for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+        if (value := getattr(request, name)) is not None
+    }
+    sampling = engine.system.sampling.model_copy(update=asked)
+    top = request.top_logprobs if isinstance(request, ChatRequest) else request.logprobs
+
+    def make(ids: tuple[int, ...], seed: int) -> DecodeRequest:
+        return DecodeRequest(
+            prompt_ids=ids,
+            max_new_tokens=budget,
+            sampling=sampling,
+            seed=seed,
+            stop_ids=engine.system.stop_ids,
+            num_top_logprobs=top or 0,
+            overflow="stop",
+        )
+
+    return make

@@ -1,0 +1,96 @@
+"""The bodies that leave: completions and chat, whole and in chunks."""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from genwright.serve.engine import Piece
+
+Form = Literal["text_completion", "chat.completion"]
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What all chunks of one answer share."""
+
+    form: Form
+    model: str
+    id: str = field(default_factory=lambda: f"cmpl-{uuid.uuid4().hex}")
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def body(self, choices: Sequence[dict[str, Any]], /, *, chunk: bool = False, **more: Any) -> dict[str, Any]:
+        """An object with these choices."""
+        kind = "chat.completion.chunk" if chunk and self.form == "chat.completion" else self.form
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+            "choices": list(choices),
+        } | more
+
+
+def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:
+    """Token counts."""
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
+
+
+def completion_choice(
+    index: int, text: str, pieces: Sequence[Piece], /, *, finish: str | None, with_logprobs: bool, offset: int = 0
+) -> dict[str, Any]:
+    """One choice of /v1/completions; `offset` is where the first piece's text starts."""
+    logprobs = completion_logprobs(pieces, offset=offset) if with_logprobs else None
+    return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}
+
+
+def completion_logprobs(pieces: Sequence[Piece], /, *, offset: int) -> dict[str, Any]:
+    """Tokens with their log-probabilities, as /v1/completions lists them."""
+    offsets = []
+    for piece in pieces:
+        offsets.append(offset)
+        offset += len(piece.token_text)
+    return {
+        "tokens": [piece.token_text for piece in pieces],
+        "token_logprobs": [piece.logprob for piece in pieces],
+        "top_logprobs": [dict(piece.top_logprobs) for piece in pieces],
+        "text_offset": offsets,
+    }
+
+
+def chat_choice(
+    index: int, text: str, pieces: Sequence[Piece], /, *, finish: str | None, with_logprobs: bool
+) -> dict[str, Any]:
+    """One choice of /v1/chat/completions."""
+    message = {"role": "assistant", "content": text, "refusal": None}
+    logprobs = chat_logprobs(pieces) if with_logprobs else None
+    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish}
+
+
+def chat_delta(
+    index: int, delta: dict[str, Any], pieces: Sequence[Piece], /, *, finish: str | None, with_logprobs: bool
+) -> dict[str, Any]:
+    """One choice of a chat chunk."""
+    logprobs = chat_logprobs(pieces) if with_logprobs and pieces else None
+    return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+
+
+def chat_logprobs(pieces: Sequence[Piece], /) -> dict[str, Any]:
+    """Tokens with their log-probabilities, as chat lists them."""
+    content = [
+        {
+            **_token(piece.token_text, piece.logprob),
+            "top_logprobs": [_token(text, logprob) for text, logprob in piece.top_logprobs],
+        }
+        for piece in pieces
+    ]
+    return {"content": content, "refusal": None}
+
+
+def _token(text: str, logprob: float) -> dict[str, Any]:
+    return {"token": text, "logprob": logprob, "bytes": list(text.encode())}

@@ -1,0 +1,163 @@
+"""The runner: hits, failures, interruptions, gates, verification, garbage."""
+
+import json
+
+import pytest
+
+import genwright
+from genwright.core import DataError, GateError, Interrupted, SpecError, StorageError
+from genwright.project import Project
+
+
+def states(project, **arguments):
+    return {step.stage.name: step.state for step in project.plan(**arguments)[0].steps}
+
+
+def test_a_second_run_is_all_hits(project, toys):
+    (first,) = project.run()
+    assert toys.CALLS == ["numbers", "double", "judge"]
+    (second,) = project.run()
+    assert toys.CALLS == ["numbers", "double", "judge"]
+    assert [step.run["outputs"] for step in first.steps] == [step.run["outputs"] for step in second.steps]
+    assert {step.state for step in second.steps} == {"hit"}
+
+
+def test_the_package_opens_a_project(project):
+    assert [f.variant for f in genwright.open(project.root).run()] == [""]
+
+
+def test_only_what_depends_on_a_change_runs_again(project, toys):
+    project.run()
+    project.run(overrides=["double.factor=3"])
+    assert toys.CALLS == ["numbers", "double", "judge", "double", "judge"]
+
+
+def test_until_names_the_last_stage(project, toys):
+    project.run(["double"])
+    assert toys.CALLS == ["numbers", "double"]
+    with pytest.raises(SpecError, match=r"no section \[train\]"):
+        project.run(["train"])
+
+
+def test_claims_are_derived_from_stored_scores(project):
+    (done,) = project.run()
+    (claim,) = done.claims
+    assert claim.metric == "mean_value"
+    assert claim.estimate.value == 2.0
+    assert claim.estimate.low < 2.0 < claim.estimate.high
+    assert project.show(claim.id[:10])["metric"] == "mean_value"
+
+
+def test_a_run_records_what_it_took(project):
+    project.run()
+    run = project.ledger.runs(stage="numbers")[0]
+    assert run["cost"]["energy"]["method"].startswith(("estimate", "measured"))
+    assert run["cost"]["peak_memory_bytes"] > 1e6
+    assert run["versions"]["genwright"] == genwright.__version__
+    assert run["machine"]["cores"] >= 1
+    assert run["config"] == {"values": [1.0, 2.0, 3.0], "fail": ""}
+
+
+@pytest.mark.parametrize(
+    ("fail", "error", "message"),
+    [
+        ("data", DataError, "line 3"),
+        ("disk", StorageError, "No space left"),
+        ("bug", ZeroDivisionError, "a defect"),
+        ("stop", Interrupted, "stopped during numbers"),
+    ],
+)
+def test_a_failure_is_recorded_and_leaves_no_trace_in_the_store(project, fail, error, message):
+    with pytest.raises(error, match=message):
+        project.run(overrides=[f"numbers.fail={fail}"])
+    (run,) = project.ledger.runs()
+    assert run["status"] == ("interrupted" if fail == "stop" else "failed")
+    assert list(project.ledger.store.digests()) == []
+    assert project.verify().problems == ()
+
+
+def test_a_failure_keeps_earlier_stages(project, toys):
+    with pytest.raises(GateError, match=r"12.0 > 5"):
+        project.run(overrides=["release.maximum=5"])
+    assert states(project) == {"numbers": "hit", "double": "hit", "release": "run"}
+    assert project.status()["release"] is None
+
+
+def test_a_policy_stands_in_the_ledger_before_the_first_stage_starts(project):
+    project.run()
+    policy = project.ledger.entries.select("kind = 'policy'")[0].seq
+    first = project.ledger.entries.select("kind = 'run_started'")[0].seq
+    assert policy < first
+
+
+def test_decisions_are_made_once_per_key(project, toys):
+    project.run()
+    before = project.ledger.entries.count("decision")
+    project.run(again=["double"])
+    assert project.ledger.entries.count("decision") == before == 1
+    assert toys.CALLS.count("double") == 2
+
+
+def test_verify_names_a_flipped_byte_and_a_wrong_claim(project):
+    (done,) = project.run()
+    assert project.verify().problems == ()
+    scores = project.ledger.store.path(done.claims[0].scores) / "scores.json"
+    scores.chmod(0o600)
+    table = scores.read_text()
+    scores.write_text(table.replace("3.0", "4.0"))
+    problems = project.verify().problems
+    assert any("scores.json is not what was stored" in problem for problem in problems)
+    assert any("mean_value" in problem for problem in problems)
+
+
+def test_verify_finds_a_flip_in_every_file_of_the_store(project):
+    project.run()
+    for path in sorted(project.ledger.store.root.rglob("*.json")):
+        clean = path.read_bytes()
+        path.chmod(0o600)
+        path.write_bytes(bytes([clean[0] ^ 1]) + clean[1:])
+        assert any(path.name in problem for problem in project.verify().problems), path
+        path.write_bytes(clean)
+
+
+def test_garbage_is_what_neither_plan_nor_release_needs(project):
+    project.run(overrides=["double.factor=3"])
+    project.run(["double"], overrides=["double.factor=4"])
+    project.run()
+    garbage = project.garbage()
+    assert [kind for _, kind, _ in garbage.artifacts] == ["doubled"]
+    assert project.collect(garbage) > 0
+    assert project.verify().problems == ()
+    assert set(states(project).values()) == {"hit"}
+    assert states(project, overrides=["double.factor=4"])["double"] == "run"
+
+
+def test_variants_are_compared(project):
+    (project.root / "genwright.toml").write_text(
+        '[project]\nname = "toy"\n[numbers]\n[matrix]\n"numbers.values" = [[1.0, 2.0, 3.0], [2.0, 3.0, 4.5]]\n'
+    )
+    project.run()
+    first, second = project.compare()
+    assert first.difference is None
+    assert second.difference.value == pytest.approx(3.5 / 3)
+
+
+def test_other_modalities_are_refused_at_planning(project, toys):
+    toml = project.root / "genwright.toml"
+    toml.write_text(toml.read_text())
+    toys.STAGES["numbers"].check  # noqa: B018 (the toy has a check)
+    from genwright.core.registry import load_reference
+
+    with pytest.raises(Exception, match="text only"):
+        load_reference(toys.STAGES["numbers"].check)({}, "image")
+
+
+def test_the_project_is_found_from_below(project):
+    (project.root / "a" / "b").mkdir(parents=True)
+    assert Project.find(project.root / "a" / "b").root == project.root
+
+
+def test_logs_are_json_lines(project):
+    project.run()
+    (log,) = (project.ledger.folder / "logs").glob("*.jsonl")
+    assert json.loads(log.read_text().splitlines()[0])["step"] == 1

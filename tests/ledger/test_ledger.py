@@ -37,7 +37,7 @@ def test_update_and_delete_are_refused(tmp_path):
     entries.append([("policy", {"id": "a"})])
     for statement in ("UPDATE entries SET body = '{}'", "DELETE FROM entries"):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-            sqlite3.connect(tmp_path / "l.sqlite").execute(statement)
+            sqlite3.connect(tmp_path / "l.sqlite", isolation_level=None).execute(statement)
 
 
 def test_a_changed_row_is_named(tmp_path):

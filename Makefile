@@ -1,0 +1,39 @@
+PY ?= python3
+V := .venv
+# Elsewhere pip takes the CUDA build of torch by default; TORCH_INDEX names the index of the CPU build.
+INSTALL = PIP_CONSTRAINT=constraints.txt $(V)/bin/python -m pip install -q --only-binary :all: $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.PHONY: demo test lint types walls tests docs bench full clean
+
+$(V)/.ok: pyproject.toml constraints.txt
+	$(PY) -m venv $(V)
+	$(INSTALL) -e '.[all,test]'
+	touch $@
+
+demo: $(V)/.ok
+	rm -rf demo
+	$(V)/bin/genwright new python-prose demo
+	cd demo && ../$(V)/bin/genwright run
+	cd demo && ../$(V)/bin/genwright generate "The " --num 2 --max-tokens 80
+	@echo "serve it:  cd demo && ../$(V)/bin/genwright serve"
+
+test: lint types walls tests
+
+lint: $(V)/.ok
+	$(V)/bin/ruff check src tests bench examples
+	$(V)/bin/ruff format --check src tests bench examples
+
+types: $(V)/.ok
+	$(V)/bin/mypy
+
+walls: $(V)/.ok
+	$(V)/bin/lint-imports
+
+tests: $(V)/.ok
+	$(V)/bin/python -m pytest
+
+docs: $(V)/.ok
+	$(V)/bin/python -m sphinx -W -q -b html docs docs/_build
+
+clean:
+	rm -rf $(V) demo docs/_build

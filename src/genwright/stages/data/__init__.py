@@ -1,0 +1,1 @@
+"""From files to a cleaned, split, documented dataset."""

@@ -1,0 +1,117 @@
+"""The dataset's sheet in Croissant 1.0 (JSON-LD), from the counts."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from genwright.core.digest import file_digest
+from genwright.modalities.dataset import SPLITS
+from genwright.stages.data.config import DataConfig
+from genwright.stages.data.outcome import Row
+
+# Source: Croissant Format Specification 1.0, MLCommons (https://docs.mlcommons.org/croissant/docs/croissant-spec.html).
+_CROISSANT = "http://mlcommons.org/croissant/"
+_TERMS = (
+    "citeAs column conformsTo data examples extract field fileProperty fileObject fileSet format includes "
+    "isLiveDataset jsonPath key md5 parentField path recordSet references regex repeat replace separator source "
+    "subField transform"
+)
+_COLUMNS = {
+    "id": ("sc:Text", "The document's name, unique in the dataset"),
+    "text": ("sc:Text", "The cleaned text"),
+    "group": ("sc:Text", "Documents of one group are never in two splits"),
+    "source": ("sc:Text", "The source it comes from"),
+    "licence": ("sc:Text", "The licence of that source, as stated in the project"),
+    "bytes": ("sc:Integer", "The size of the text in UTF-8"),
+}
+
+
+def datasheet(config: DataConfig, *, rows: Sequence[Row], dataset: Path) -> dict[str, Any]:
+    """The sheet of the dataset whose Parquet files are in `dataset`."""
+    return {
+        "@context": _context(),
+        "@type": "sc:Dataset",
+        "conformsTo": _CROISSANT + "1.0",
+        "name": config.name,
+        "description": _description(rows),
+        "license": sorted({source.licence for source in config.sources}),
+        "url": f"urn:genwright:dataset:{config.name}",
+        "version": "1.0.0",
+        "distribution": [_file(dataset / f"{name}.parquet") for name in (*SPLITS, "dropped")],
+        "recordSet": [_record_set(split) for split in SPLITS],
+        "rai:dataCollection": [_source_line(source.label, source.licence, rows) for source in config.sources],
+        "rai:dataPreprocessingProtocol": _step_lines(rows),
+        "rai:personalSensitiveInformation": [_personal(config, rows)],
+    }
+
+
+def _context() -> dict[str, Any]:
+    terms: dict[str, Any] = {term: f"cr:{term}" for term in _TERMS.split()}
+    terms["conformsTo"] = "dct:conformsTo"
+    terms["data"] = {"@id": "cr:data", "@type": "@json"}
+    terms["examples"] = {"@id": "cr:examples", "@type": "@json"}
+    terms["dataType"] = {"@id": "cr:dataType", "@type": "@vocab"}
+    prefixes = {
+        "cr": _CROISSANT,
+        "rai": _CROISSANT + "RAI/",
+        "dct": "http://purl.org/dc/terms/",
+        "sc": "https://schema.org/",
+    }
+    return {"@language": "en", "@vocab": "https://schema.org/", **prefixes, **terms}
+
+
+def _description(rows: Sequence[Row]) -> str:
+    kept = [row for row in rows if row.kept]
+    sizes = ", ".join(f"{split} {sum(row.split == split for row in kept):,}" for split in SPLITS)
+    return (
+        f"{len(kept):,} text documents ({sum(row.bytes_out for row in kept):,} bytes; documents by split: {sizes}) "
+        f"left of {len(rows):,} read. Dropped documents are kept with their reasons in dropped.parquet."
+    )
+
+
+def _file(path: Path) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": path.name,
+        "name": path.name,
+        "contentUrl": path.name,
+        "contentSize": f"{path.stat().st_size} B",
+        "encodingFormat": "application/x-parquet",
+        "sha256": file_digest(path),
+    }
+
+
+def _record_set(split: str) -> dict[str, Any]:
+    fields = [
+        {
+            "@type": "cr:Field",
+            "@id": f"{split}/{name}",
+            "name": f"{split}/{name}",
+            "description": description,
+            "dataType": kind,
+            "source": {"fileObject": {"@id": f"{split}.parquet"}, "extract": {"column": name}},
+        }
+        for name, (kind, description) in _COLUMNS.items()
+    ]
+    about = f"The documents of the {split} split"
+    return {"@type": "cr:RecordSet", "@id": split, "name": split, "description": about, "field": fields}
+
+
+def _source_line(label: str, licence: str, rows: Sequence[Row]) -> str:
+    own = [row for row in rows if row.source == label]
+    kept = sum(row.kept for row in own)
+    return f"{label} (licence {licence}): {len(own):,} documents read, {kept:,} kept"
+
+
+def _step_lines(rows: Sequence[Row]) -> list[str]:
+    dropped = Counter((row.step, row.reason) for row in rows if not row.kept)
+    lines = [f"{step}: {count:,} documents dropped as {reason}" for (step, reason), count in sorted(dropped.items())]
+    passages = sum(row.passages_removed for row in rows)
+    return [*lines, f"passages: {passages:,} repeated passages taken out of documents that were kept or dropped"]
+
+
+def _personal(config: DataConfig, rows: Sequence[Row]) -> str:
+    redactions = sum(row.num_redactions for row in rows)
+    chosen = f"Personal data: {config.redact.pii}; secrets: {config.redact.secrets}"
+    return f"{chosen}; {redactions:,} placeholders put in by pattern matching"

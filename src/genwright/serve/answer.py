@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genwright.core.errors import GenwrightError
-from genwright.families import DecodeRequest
+from genwright.families.decoding import DecodeRequest
 from genwright.serve.engine import Engine, Job, Piece
 from genwright.serve.metrics import Metrics
 from genwright.serve.problems import ApiError, error_body

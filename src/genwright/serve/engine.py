@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genwright.core.errors import GenwrightError
-from genwright.families import DecodedToken, DecodeRequest, TextStream
+from genwright.families.decoding import DecodedToken, DecodeRequest
+from genwright.families.text_stream import TextStream
 
 
 class QueueFullError(GenwrightError):

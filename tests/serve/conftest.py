@@ -1,0 +1,84 @@
+"""A real server on loopback over a tiny net with fixed random weights."""
+
+import socket
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+import uvicorn
+
+from genwright.core.protocols import TokenShape
+from genwright.families import AutoregressiveConfig, SamplingConfig
+from genwright.families.store import build_family
+from genwright.modalities.text.bytes import BytesCodec
+from genwright.nets import TransformerConfig
+from genwright.serve.app import Served, create_app
+from genwright.serve.engine import Engine
+
+SHAPE = TokenShape(vocab_size=259, bos_id=256, eos_id=257, context_tokens=64)
+
+
+def make_system():
+    """What the engine asks of a system, over bytes."""
+    codec = BytesCodec()
+    net = TransformerConfig(d_model=32, num_layers=2, num_heads=2)
+    family = build_family(AutoregressiveConfig(net=net).resolve(depth=2, vocab_size=259), shape=SHAPE, seed=1).eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for parameter in family.parameters():
+            if parameter.ndim > 1:
+                torch.nn.init.normal_(parameter, std=0.2)
+    return SimpleNamespace(
+        decoder=family.decoder,
+        decode=lambda ids: codec.decode([ids])[0],
+        encode_prompt=lambda text: (256, *(int(i) for i in codec.encode([text])[0])),
+        chat_prompt=lambda messages: "\n\n".join(text for _, text in messages),
+        context_tokens=64,
+        sampling=SamplingConfig(),
+        stop_ids=frozenset({257}),
+    )
+
+
+def start(*, keys=(), num_slots=4, max_queue=8, max_body_bytes=1 << 16):
+    """(base address, engine, stop) of a running server."""
+    engine = Engine(make_system(), num_slots=num_slots, max_queue=max_queue)
+    served = Served(model="tiny", digest="d" * 64, keys=keys, max_body_bytes=max_body_bytes)
+    app = create_app(engine, served=served)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+
+    def stop():
+        server.should_exit = True
+        thread.join(timeout=10)
+
+    return f"http://127.0.0.1:{port}", engine, stop
+
+
+@pytest.fixture(scope="session")
+def server():
+    """One server for all tests that do not need their own."""
+    address, engine, stop = start()
+    yield SimpleNamespace(address=address, engine=engine)
+    stop()
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    """The real OpenAI client."""
+    from openai import OpenAI
+
+    return OpenAI(base_url=f"{server.address}/v1", api_key="unused", max_retries=0)
+
+
+@pytest.fixture(scope="session")
+def start_server():
+    """Start a server with its own settings: (address, engine, stop)."""
+    return start

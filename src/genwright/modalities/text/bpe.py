@@ -63,7 +63,7 @@ class BpeCodec:
 
     def decode(self, arrays: Sequence[Sequence[int]], /) -> list[str]:
         """The texts; marks are left out, and bytes that are no UTF-8 become U+FFFD."""
-        ids = [[int(token) for token in array] for array in arrays]
+        ids = [list(array) for array in arrays]
         return [str(text) for text in self._tokenizer.decode_batch(ids, skip_special_tokens=True)]
 
     def token_bytes(self, token: int, /) -> bytes:

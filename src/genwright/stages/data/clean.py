@@ -1,11 +1,12 @@
 """The steps that look at one document alone, and the sketches for comparing it; they run in worker processes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from genwright.detect import pii, secrets
 from genwright.detect.near_duplicates import NearDuplicates, Sketch, exact_digest
 from genwright.stages.data.config import DataConfig, FilterConfig, NearConfig
 from genwright.stages.data.outcome import Dropped, Kept, Outcome
@@ -39,6 +40,10 @@ def steps(config: DataConfig, /) -> Sequence[tuple[str, Step]]:
     if config.repair.unicode == "repair":
         chosen.append(("repair", lambda text: Kept(repair(text))))
     chosen.append(("length", lambda text: check_length(text, filters=config.filters)))
+    if config.redact.pii == "redact":
+        chosen.append(("pii", lambda text: _redacted(*pii.redact(text))))
+    if config.redact.secrets == "redact":
+        chosen.append(("secrets", lambda text: _redacted(*secrets.redact(text))))
     return chosen
 
 
@@ -80,6 +85,10 @@ def check_length(text: str, /, *, filters: FilterConfig) -> Outcome:
     if filters.max_bytes and size > filters.max_bytes:
         return Dropped("too-long", f"{size} bytes")
     return Kept(text)
+
+
+def _redacted(text: str, counts: Mapping[str, int]) -> Outcome:
+    return Kept(text, sum(counts.values()))
 
 
 def _clean(text: str, chosen: Sequence[tuple[str, Step]]) -> dict[str, Any]:

@@ -4,10 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
-from pydoc_data.topics import topics
 
 from genwright.core import DataError
 from genwright.core.protocols import Codec

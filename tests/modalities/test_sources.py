@@ -93,7 +93,8 @@ def test_listing_needs_no_heavy_library():
     import sys
 
     code = (
-        "import sys; import genwright.stages.data.config, genwright.stages.fit.config, genwright.stages.data.fingerprint;"
+        "import sys; import genwright.stages.data.config, genwright.stages.fit.config;"
+        "import genwright.stages.data.fingerprint;"
         "print([name for name in ('numpy', 'pyarrow', 'torch', 'ftfy', 'tokenizers') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,6 +1,7 @@
 """Reading a dataset artifact: one Parquet file per split."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,9 @@ def read_split(folder: Path, *, split: str, columns: Sequence[str] = ("id", "tex
     Raises:
         DataError: the folder has no such split, or the file is corrupt.
     """
-    path = folder / f"{split}.parquet"
-    try:
-        with pq.ParquetFile(path) as parquet:
-            for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path} cannot be read as a split of a dataset ({error})", hint="run the data stage again"
-        ) from None
+    with _opened(folder, split) as parquet:
+        for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
+            yield from batch.to_pylist()
 
 
 def read_texts(folder: Path, *, split: str) -> Iterator[str]:
@@ -37,4 +32,18 @@ def read_texts(folder: Path, *, split: str) -> Iterator[str]:
 
 def num_documents(folder: Path, *, split: str) -> int:
     """How many documents a split has."""
-    return int(pq.read_metadata(folder / f"{split}.parquet").num_rows)
+    with _opened(folder, split) as parquet:
+        return int(parquet.metadata.num_rows)
+
+
+@contextmanager
+def _opened(folder: Path, split: str) -> Iterator[pq.ParquetFile]:
+    path = folder / f"{split}.parquet"
+    try:
+        with pq.ParquetFile(path) as parquet:
+            yield parquet
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path} cannot be read as a split of a dataset ({error})",
+            hint="genwright verify; or run the data stage again",
+        ) from None

@@ -53,13 +53,11 @@ def clean_batch(
     """The documents after the steps, those that stay with digest and sketch."""
     after = [_clean(text, chosen) for text in texts]
     staying = [place for place, fields in enumerate(after) if "reason" not in fields]
-    sketches = (
-        near.sketch_many([after[place]["text"] for place in staying]) if near and staying else [None] * len(staying)
-    )
-    for place, sketch in zip(staying, sketches, strict=True):
-        after[place]["digest"] = exact_digest(after[place]["text"])
-        if sketch is not None:
+    if near is not None and staying:
+        for place, sketch in zip(staying, near.sketch_many([after[place]["text"] for place in staying]), strict=True):
             after[place] |= {"signature": sketch.signature.tobytes(), "sample": sketch.sample.tobytes()}
+    for place in staying:
+        after[place]["digest"] = exact_digest(after[place]["text"])
     return [Cleaned(**fields) for fields in after]
 
 

@@ -110,16 +110,16 @@ class Gatherer:
             why = {"reason": "repeated-passage", "step": "passages", "detail": self._name(repeat.first)}
             self._dropped.add({**document, "id": f"{row.id}~passage{number}", "text": repeat.text, **why})
         document["text"] = text
-        sketch = self.gathered.near.sketch_many([text])[0] if self.gathered.near else None
-        if sketch is None:
+        if self.gathered.near is None:
             return Cleaned(text)
+        sketch = self.gathered.near.sketch_many([text])[0]
         return Cleaned(text, signature=sketch.signature.tobytes(), sample=sketch.sample.tobytes())
 
     def _survives(self, index: int, row: Row, document: dict[str, str], cleaned: Cleaned) -> None:
         row.bytes_out = len(document["text"].encode())
         self.gathered.survivors.append(index)
         self._spill.add(document)
-        if self.gathered.near:
+        if self.gathered.near is not None:
             self.gathered.near.add_sketches([cleaned.sketch])
 
     def _name(self, index: int) -> str:

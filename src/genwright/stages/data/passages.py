@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from hashlib import blake2b
 
-_BETWEEN = re.compile(r"(\n[ \t]*\n\s*)")
+_BETWEEN = re.compile(r"(\n(?:[ \t]*\n)+)")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ _HELD_OUT = {"held_out": True}
 CLAIMS = (
     ClaimDraft(
         subject="codec",
-        metric="round_trip_exact_share",
+        metric="codec_round_trip",
         unit="share of documents",
         scores="codec_scores",
         derivation=Derivation("proportion", {"value": "exact"}, where=_HELD_OUT, interval="wilson"),

@@ -29,6 +29,10 @@ class Autoregressive(nn.Module):
         """One part: the net."""
         return {"net": list(self.net.parameters())}
 
+    def compile_blocks(self) -> None:
+        """Compiles in place what gains by it."""
+        self.net.compile_blocks()
+
     def losses(self, batch: Tokens, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
         """Mean nats per token, plus what the net adds (the experts' balance)."""
         del clock

@@ -24,6 +24,10 @@ class FamilyConfig(Config):
     def num_parameters(self, *, vocab_size: int) -> int:
         """How many parameters the resolved family has."""
 
+    @abstractmethod
+    def learning_rate(self) -> float:
+        """AdamW's learning rate where none is asked for."""
+
 
 class AutoregressiveConfig(FamilyConfig):
     """Next-token prediction over one causal net."""
@@ -39,6 +43,10 @@ class AutoregressiveConfig(FamilyConfig):
     def num_parameters(self, *, vocab_size: int) -> int:
         """The net's count."""
         return self._net().num_parameters(vocab_size=vocab_size)
+
+    def learning_rate(self) -> float:
+        """The net's."""
+        return self._net().learning_rate()
 
     def _net(self) -> NetConfig:
         return cast("NetConfig", self.net)

@@ -26,6 +26,10 @@ class NetConfig(Config):
     def num_parameters(self, *, vocab_size: int) -> int:
         """How many parameters the resolved net has."""
 
+    @abstractmethod
+    def learning_rate(self) -> float:
+        """AdamW's learning rate where none is asked for."""
+
 
 class TransformerConfig(NetConfig):
     """A Llama-layout transformer. With `qk_norm` it is Qwen3's layout; with experts Mixtral's or Qwen3-MoE's."""
@@ -82,6 +86,10 @@ class TransformerConfig(NetConfig):
         feed = 3 * d * ff * max(1, self.num_experts) + d * self.num_experts
         return layers * (attention + feed + 2 * d) + d + vocab_size * d * (1 if self.tied_head else 2)
 
+    def learning_rate(self) -> float:
+        """0.004 at width 256, falling with the square root of the width (assumption, tuned at 256 and 384 only)."""
+        return 0.004 * (256 / self.shape()[0]) ** 0.5
+
     def shape(self) -> tuple[int, int, int, int, int]:
         """(d_model, num_layers, num_heads, num_kv_heads, d_ff) of a resolved config."""
         numbers = (self.d_model, self.num_layers, self.num_heads, self.num_kv_heads, self.d_ff)
@@ -115,6 +123,11 @@ class LstmConfig(NetConfig):
         assert self.d_model, "resolve() first"
         d = self.d_model
         return vocab_size * (d + 1) + self.num_layers * (8 * d * d + 8 * d)
+
+    def learning_rate(self) -> float:
+        """0.003 at width 512, falling with the square root of the width (assumption, tuned at one width)."""
+        assert self.d_model, "resolve() first"
+        return 0.003 * (512 / self.d_model) ** 0.5
 
 
 def _inner_width(d_model: int, *, per_token: int) -> int:

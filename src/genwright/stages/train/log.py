@@ -1,0 +1,54 @@
+"""The training log as a scores table, and the claims that derive from it."""
+
+from collections.abc import Sequence
+
+from genwright.core import ClaimDraft, Derivation
+from genwright.trainer.loop import Outcome
+
+Column = list[str | int | float | bool | None]
+
+
+def log_columns(outcome: Outcome, *, num_parameters: int) -> dict[str, Column]:
+    """One row per line of the log; `kept` marks the step whose weights were kept, `padding_tokens` is 0 by packing."""
+    log = outcome.log
+    before = [0, *(row.tokens for row in log[:-1])]
+    columns: dict[str, Column] = {
+        "step": [row.step for row in log],
+        "tokens": [row.tokens for row in log],
+        "interval_tokens": [row.tokens - start for row, start in zip(log, before, strict=True)],
+        "padding_tokens": [0 for _ in log],
+        "train_loss": [row.train_loss for row in log],
+        "validation_loss": [row.validation_loss for row in log],
+        "learning_rate": [row.learning_rate for row in log],
+        "gradient_norm": [row.gradient_norm for row in log],
+        "kept": [row.step == outcome.kept_step for row in log],
+        "num_parameters": [num_parameters for _ in log],
+        "step_cpu_seconds": [row.step_cpu_seconds for row in log],
+        "step_wall_seconds": [row.step_wall_seconds for row in log],
+        "wall_seconds": [row.wall_seconds for row in log],
+        "cpu_seconds": [row.cpu_seconds for row in log],
+    }
+    return columns
+
+
+def _draft(metric: str, unit: str, derivation: Derivation, **more: object) -> ClaimDraft:
+    return ClaimDraft("model", metric, unit, "training_log", derivation, **more)  # type: ignore[arg-type]
+
+
+def claims(*, validated: bool) -> Sequence[ClaimDraft]:
+    """What the log says of the model and of the run."""
+    drafts = [
+        _draft("parameters", "parameters", Derivation("max", {"value": "num_parameters"})),
+        _draft("training_tokens", "tokens", Derivation("max", {"value": "tokens"})),
+        _draft(
+            "tokens_per_cpu_second",
+            "tokens/s",
+            Derivation("ratio", {"numerator": "interval_tokens", "denominator": "step_cpu_seconds"}),
+            better="higher",
+        ),
+        _draft("padding_tokens", "tokens", Derivation("sum", {"value": "padding_tokens"}), headline=False),
+    ]
+    if validated:
+        kept = Derivation("mean", {"value": "validation_loss"}, where={"kept": True})
+        drafts.append(_draft("validation_loss", "nats/token", kept, better="lower", data="dataset"))
+    return drafts

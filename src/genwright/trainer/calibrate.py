@@ -1,0 +1,132 @@
+"""Decisions made once per run and kept: precision, compilation, and the number of steps a budget pays for."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from genwright.core.protocols import Tokens
+from genwright.trainer.config import BudgetConfig
+from genwright.trainer.engine import Engine, EngineSettings, Feed
+
+WARM_UP_STEPS = 2
+LEAST_STEPS = 3
+MOST_SECONDS = 6.0
+SHARE_OF_BUDGET = 0.04
+# What is left for checkpoints, logging and a machine that slows down.
+RESERVE = 0.03
+# Compiling costs about 30 s of CPU for 5 % speed (measured, 12 M parameters); on GPUs the gain is larger.
+COMPILE_PAYS_SECONDS = {"cpu": 1200.0, "cuda": 300.0}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of one step and of one look at the validation split."""
+
+    step_seconds: float
+    validation_seconds: float
+
+
+def choose_precision(wanted: str, /, *, device: str) -> str:
+    """The precision asked for, or bfloat16 where the hardware multiplies it natively."""
+    if wanted != "auto":
+        return wanted
+    if device.startswith("cuda"):
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bfloat16" if native else "float32"
+
+
+def compile_pays(wanted: str, /, *, device: str, seconds: float) -> bool:
+    """Whether to compile: as asked, or where training takes so long that the gain outweighs compiling."""
+    if wanted != "auto":
+        return wanted == "on"
+    return seconds >= COMPILE_PAYS_SECONDS["cuda" if device.startswith("cuda") else "cpu"]
+
+
+def measure(family: Any, *, feed: Feed, settings: EngineSettings, validation: Sequence[Tokens], seconds: float) -> Cost:
+    """What a step and a validation cost, on a copy that is thrown away; takes about `seconds`."""
+    engine = Engine(copy.deepcopy(family), feed=feed, settings=settings)
+    for index in range(WARM_UP_STEPS):
+        engine.step(index, fraction=0.5, average_decay=0.9)
+    started = time.perf_counter()
+    done = 0
+    while done < LEAST_STEPS or time.perf_counter() - started < seconds:
+        engine.step(WARM_UP_STEPS + done, fraction=0.5, average_decay=0.9)
+        done += 1
+    step_seconds = (time.perf_counter() - started) / done
+    started = time.perf_counter()
+    engine.validation_loss(validation)
+    return Cost(step_seconds, time.perf_counter() - started)
+
+
+def steps_for(budget: BudgetConfig, /, *, cost: Cost, spent_seconds: float, num_validations: int) -> int:
+    """The steps that fit what is left of a time budget, or half of it where starting up took more than that."""
+    assert budget.seconds is not None
+    left = budget.seconds * (1.0 - RESERVE) - spent_seconds - (num_validations + 1) * cost.validation_seconds
+    return max(1, int(max(left, budget.seconds / 2) / cost.step_seconds))
+
+
+def steps_without_clock(budget: BudgetConfig, /, *, batch_tokens: int) -> int:
+    """The steps of a step or token budget (tokens rounded up to whole batches)."""
+    if budget.steps is not None:
+        return budget.steps
+    assert budget.tokens is not None
+    return -(-budget.tokens // batch_tokens)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a calibration works with; weights and generators stay untouched."""
+
+    family: Any
+    feed: Feed
+    settings: EngineSettings
+    validation: Sequence[Tokens]
+    device: str
+    elapsed: Callable[[], float]
+    say: Callable[[str], None]
+
+    @property
+    def _budget(self) -> BudgetConfig:
+        return self.settings.config.budget
+
+    def decide(self) -> dict[str, Any]:
+        """The number of steps and whether to compile, as plain JSON."""
+        wanted = self.settings.config.compile
+        fixed = None if self._budget.seconds is not None else self._steps_without_clock()
+        cost = None if fixed and wanted != "auto" else self._cost(compiled=False)
+        seconds = self._seconds_ahead(fixed, cost)
+        if compile_pays(wanted, device=self.device, seconds=seconds) and (compiled := self._try_compiled()):
+            return {"num_steps": fixed or self._steps(compiled), "compiled": True}
+        return {"num_steps": fixed or self._steps(cost or self._cost(compiled=False)), "compiled": False}
+
+    def _seconds_ahead(self, fixed: int | None, cost: Cost | None) -> float:
+        if self._budget.seconds is not None:
+            return self._budget.seconds - self.elapsed()
+        return (fixed or 0) * (cost.step_seconds if cost else 0.0)
+
+    def _try_compiled(self) -> Cost | None:
+        try:
+            return self._cost(compiled=True)
+        except Exception as error:  # compilers fail in ways of their own; eager always works
+            self.say(f"torch.compile failed ({type(error).__name__}: {error}); training goes on without it")
+            return None
+
+    def _cost(self, *, compiled: bool) -> Cost:
+        seconds = min(MOST_SECONDS, SHARE_OF_BUDGET * (self._budget.seconds or 0.0))
+        settings = replace(self.settings, compiled=compiled)
+        return measure(self.family, feed=self.feed, settings=settings, validation=self.validation, seconds=seconds)
+
+    def _steps(self, cost: Cost) -> int:
+        times = self.settings.config.validation.times if self.validation else 0
+        return steps_for(self._budget, cost=cost, spent_seconds=self.elapsed(), num_validations=times)
+
+    def _steps_without_clock(self) -> int:
+        return steps_without_clock(self._budget, batch_tokens=self.settings.batch_rows * self.feed.row_tokens)

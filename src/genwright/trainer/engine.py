@@ -1,0 +1,165 @@
+"""One training step for any family: draw rows, run the losses, mean over processes, move the part."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from genwright.core import SpecError
+from genwright.core.protocols import Clock, Tokens
+from genwright.core.rng import derive_seed
+from genwright.trainer import distributed
+from genwright.trainer.config import TrainerConfig
+from genwright.trainer.optim import PartOptimiser
+
+Losses = Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class Feed(Protocol):
+    """Where batches come from: rows first .. first + count - 1 of the whole training, on the training device."""
+
+    row_tokens: int
+
+    def take(self, first: int, /, *, count: int) -> Tokens: ...
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What is decided before the first step."""
+
+    config: TrainerConfig
+    precision: str
+    compiled: bool
+    batch_rows: int
+    micro_rows: int
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """Mean logs of a step (nats for a loss), and the largest gradient norm of its parts."""
+
+    logs: dict[str, float]
+    gradient_norm: float
+
+
+class Engine:
+    """A family with its optimisers. The family's parameters are working copies; `tensors` gives the float32 truth."""
+
+    def __init__(self, family: Any, *, feed: Feed, settings: EngineSettings) -> None:
+        self.family, self.feed, self.settings = family, feed, settings
+        distributed.broadcast_tensors([p.data for p in family.parameters()])
+        originals = {name: p.detach().float().clone() for name, p in family.named_parameters()}
+        family.to(PRECISIONS[settings.precision])
+        if settings.compiled and hasattr(family, "compile_blocks"):
+            family.compile_blocks()
+        self.parts = self._make_parts(originals)
+        family.train()
+
+    def _make_parts(self, originals: dict[str, Tensor]) -> dict[str, PartOptimiser]:
+        names = {id(parameter): name for name, parameter in self.family.named_parameters()}
+        out = {}
+        for part, parameters in self.family.parts().items():
+            out[part] = PartOptimiser(
+                {names[id(parameter)]: parameter for parameter in parameters},
+                config=self.settings.config.optimiser,
+                learning_rate=self.settings.learning_rate,
+                average=self.settings.config.average > 0,
+                originals=originals,
+            )
+        return out
+
+    def step(self, index: int, /, *, fraction: float, average_decay: float) -> StepResult:
+        """Moves every part the family's losses name; the same arguments and state give the same bits on a CPU."""
+        settings = self.settings
+        # Reseeding by step makes dropout independent of what ran before, so a resumed run draws the same masks.
+        torch.manual_seed(derive_seed(settings.seed, f"step {index} rank {distributed.rank()}"))
+        clock = Clock(index, fraction)
+        rate = settings.config.schedule.rate(fraction)
+        streams = [self.family.losses(batch, clock) for batch in self._batches(index)]
+        sums: dict[str, Tensor] = {}
+        norm = 0.0
+        while (part := self._accumulate(streams, sums)) is not None:
+            optimiser = self.parts[part]
+            distributed.average(optimiser.gradients())
+            norm = max(norm, optimiser.step(rate))
+            optimiser.update_average(average_decay)
+        return StepResult({name: float(value) / len(streams) for name, value in sums.items()}, norm)
+
+    def _batches(self, index: int) -> Iterator[Tokens]:
+        rows = self.settings.batch_rows // distributed.world_size()
+        first = index * self.settings.batch_rows + distributed.rank() * rows
+        for offset in range(0, rows, self.settings.micro_rows):
+            yield self.feed.take(first + offset, count=min(self.settings.micro_rows, rows - offset))
+
+    def _accumulate(self, streams: Sequence[Losses], sums: dict[str, Tensor]) -> str | None:
+        """Takes the next loss of every micro-batch and adds up its gradients; None where the losses are done."""
+        for optimiser in self.parts.values():
+            optimiser.clear()
+        part = None
+        for stream in streams:
+            item = next(stream, None)
+            if item is None:
+                return None
+            part, loss, logs = item
+            if part not in self.parts:
+                raise SpecError(f"the family's losses name part {part!r}; its parts are {', '.join(self.parts)}")
+            torch.autograd.backward(loss / len(streams))
+            for optimiser in self.parts.values():
+                optimiser.collect()
+            for name, value in logs.items():
+                sums[name] = sums[name] + value if name in sums else value
+        return part
+
+    @contextmanager
+    def averaged(self) -> Iterator[Any]:
+        """The family in evaluation mode with its averaged weights where there are any."""
+        for optimiser in self.parts.values():
+            if optimiser.averages:
+                optimiser.publish(optimiser.averages)
+        self.family.eval()
+        try:
+            yield self.family
+        finally:
+            self.family.train()
+            for optimiser in self.parts.values():
+                optimiser.publish()
+
+    def validation_loss(self, batches: Sequence[Tokens], /) -> float | None:
+        """Mean nats per predicted token of the averaged weights; None for a family without a likelihood."""
+        nats, count = 0.0, 0.0
+        with self.averaged() as family, torch.no_grad():
+            for batch in batches[distributed.rank() :: distributed.world_size()]:
+                bound = family.log_prob(batch)
+                if bound.value is None:
+                    return None
+                nats -= float(bound.value.sum())
+                count += batch.ids.shape[0] * (batch.ids.shape[1] - 1)
+        nats, count = distributed.total([nats, count])
+        return nats / count if count else None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The float32 weights to keep: averages where there are any, masters elsewhere."""
+        out: dict[str, Tensor] = {}
+        for optimiser in self.parts.values():
+            source = optimiser.averages or optimiser.masters
+            out |= {name: value.detach().clone() for name, value in source.items()}
+        return out
+
+    def state(self) -> dict[str, Tensor]:
+        """All that resuming needs, by name."""
+        states = {part: optimiser.state() for part, optimiser in self.parts.items()}
+        return {f"{part}/{name}": value for part, state in states.items() for name, value in state.items()}
+
+    def restore(self, state: dict[str, Tensor], /) -> None:
+        """Takes up what `state` gave."""
+        for part, optimiser in self.parts.items():
+            head = f"{part}/"
+            optimiser.restore({name.removeprefix(head): v for name, v in state.items() if name.startswith(head)})

@@ -1,0 +1,314 @@
+"""The training loop: one for every family, resumable at any moment, bitwise repeatable on a CPU."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genwright.core import Context, DivergenceError, Interrupted, SpecError
+from genwright.core.protocols import Tokens
+from genwright.core.stage import Task
+from genwright.trainer import distributed
+from genwright.trainer.calibrate import Calibration, choose_precision
+from genwright.trainer.checkpoint import Saved, load_checkpoint, save_checkpoint
+from genwright.trainer.config import TrainerConfig
+from genwright.trainer.engine import Engine, EngineSettings, Feed, StepResult
+
+CHECKPOINT_COST_SHARE = 0.02
+SMOOTHING = 0.9
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained on what. `validation` batches are looked at in full each time."""
+
+    family: Any
+    feed: Feed
+    validation: Sequence[Tokens]
+    batch_rows: int
+    micro_rows: int
+    learning_rate: float
+
+
+@dataclass
+class LogRow:
+    """One line of the training log; losses in nats per token.
+
+    `step_..._seconds` are the steps' own since the last line; the others count from the start, with validation,
+    checkpoints and earlier sessions.
+    """
+
+    step: int
+    tokens: int
+    train_loss: float
+    learning_rate: float
+    gradient_norm: float
+    step_wall_seconds: float
+    step_cpu_seconds: float
+    wall_seconds: float
+    cpu_seconds: float
+    validation_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The weights to keep (float32, by parameter name), where they come from, and the log."""
+
+    tensors: Mapping[str, Tensor]
+    num_steps: int
+    kept_step: int
+    precision: str
+    compiled: bool
+    log: Sequence[LogRow]
+
+
+@dataclass
+class _State:
+    """Everything besides tensors that a checkpoint holds."""
+
+    step: int = 0
+    first_loss: float | None = None
+    smooth_loss: float = 0.0
+    since_log: list[float] = field(default_factory=list)
+    step_wall_seconds: float = 0.0
+    step_cpu_seconds: float = 0.0
+    best_loss: float = math.inf
+    best_step: int = 0
+    stale: int = 0
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train(job: Job, *, config: TrainerConfig, context: Context) -> Outcome:
+    """Trains until the budget is spent or validation stops improving, from the newest checkpoint where there is one.
+
+    Raises:
+        DivergenceError: the loss is not finite or has run away.
+        Interrupted: the user stopped; a checkpoint is written.
+        SpecError: the batch does not divide over the processes.
+    """
+    if job.batch_rows % distributed.world_size():
+        raise SpecError(
+            f"a batch of {job.batch_rows} rows does not divide over {distributed.world_size()} processes",
+            hint="change train.trainer.batch_tokens or the number of processes",
+        )
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        return _Run(job, config=config, context=context).run()
+
+
+class _Run:
+    """One session of a training run."""
+
+    def __init__(self, job: Job, *, config: TrainerConfig, context: Context) -> None:
+        self.job, self.config, self.context = job, config, context
+        self.started, self.cpu_started = time.perf_counter(), time.process_time()
+        self.state = _State()
+        self.best: dict[str, Tensor] = {}
+        settings = self._settings()
+        self.engine = Engine(job.family, feed=job.feed, settings=settings)
+        self.batch_tokens = job.batch_rows * job.feed.row_tokens
+        self.last_save, self.save_cost = time.perf_counter(), 0.0
+
+    def _settings(self) -> EngineSettings:
+        job, context = self.job, self.context
+        precision = distributed.decide(
+            context, "precision", lambda: choose_precision(self.config.precision, device=context.device)
+        )
+        settings = EngineSettings(
+            config=self.config,
+            precision=precision,
+            compiled=False,
+            batch_rows=job.batch_rows,
+            micro_rows=job.micro_rows,
+            learning_rate=job.learning_rate,
+            seed=context.seed_for("train"),
+        )
+        calibration = Calibration(
+            family=job.family,
+            feed=job.feed,
+            settings=settings,
+            validation=job.validation,
+            device=context.device,
+            elapsed=lambda: time.perf_counter() - self.started,
+            say=context.progress.say,
+        )
+        plan = distributed.decide(context, "training plan", calibration.decide)
+        self.num_steps = int(plan["num_steps"])
+        return replace(settings, compiled=bool(plan["compiled"]))
+
+    def run(self) -> Outcome:
+        self._restore()
+        title = f"train, {self.num_steps:,} steps"
+        with self.context.progress.task(title, total=self.num_steps) as task:
+            task.advance(self.state.step)
+            while self.state.step < self.num_steps and not self._out_of_patience():
+                self._stop_if_asked()
+                self._advance(task)
+                self._save_if_due()
+        return self._outcome()
+
+    def _out_of_patience(self) -> bool:
+        patience = self.config.validation.patience
+        return patience is not None and self.state.stale >= patience
+
+    def _stop_if_asked(self) -> None:
+        if distributed.broadcast_object(self.context.should_stop()):
+            self._save()
+            raise Interrupted(
+                f"stopped at step {self.state.step:,} of {self.num_steps:,}; the checkpoint is written",
+                hint="run again to go on from here",
+            )
+
+    def _advance(self, task: Task) -> None:
+        index = self.state.step
+        began, cpu_began = time.perf_counter(), time.process_time()
+        result = self.engine.step(index, fraction=index / self.num_steps, average_decay=self._average_decay(index))
+        loss = next(iter(result.logs.values()))
+        self._check(loss, result)
+        self.state.step += 1
+        self.state.since_log.append(loss)
+        seconds = time.perf_counter() - began
+        self.state.step_wall_seconds += seconds
+        self.state.step_cpu_seconds += time.process_time() - cpu_began
+        task.advance(1, note=f"loss {self.state.smooth_loss:.3f}, {self.batch_tokens / seconds:,.0f} tokens/s")
+        self._log_if_due(result)
+
+    def _average_decay(self, index: int) -> float:
+        """A moving average over a fraction of the budget, shorter at the start where weights move fast."""
+        horizon = max(1.0, self.config.average * self.num_steps)
+        return min(1.0 - 1.0 / horizon, (1.0 + index) / (10.0 + index))
+
+    def _check(self, loss: float, result: StepResult) -> None:
+        state = self.state
+        if state.first_loss is None:
+            state.first_loss = state.smooth_loss = loss
+        state.smooth_loss = SMOOTHING * state.smooth_loss + (1.0 - SMOOTHING) * loss
+        runaway = state.smooth_loss > self.config.runaway_factor * max(state.first_loss, 1e-3) and state.step > 10
+        if math.isfinite(loss) and math.isfinite(result.gradient_norm) and not runaway:
+            return
+        rate = self.job.learning_rate * self.config.schedule.rate(state.step / self.num_steps)
+        raise DivergenceError(
+            f"training diverged at step {state.step:,}: loss {loss:.4g} (it began at {state.first_loss:.4g}), "
+            f"gradient norm {result.gradient_norm:.4g}, learning rate {rate:.3g}",
+            hint="try half the learning rate (train.trainer.optimiser.learning_rate), a longer warm-up, "
+            "or precision = 'float32'; look at the data for broken documents",
+        )
+
+    # --- log and validation --------------------------------------------------------------------------------------
+
+    def _log_if_due(self, result: StepResult) -> None:
+        state, step = self.state, self.state.step
+        every = max(1, self.num_steps // self.config.log_lines)
+        look = bool(self.job.validation) and self._is_due(step, self.config.validation.times)
+        if not (look or step % every == 0 or step == self.num_steps):
+            return
+        wall, cpu = self._clock()
+        row = LogRow(
+            step=step,
+            tokens=step * self.batch_tokens,
+            train_loss=sum(state.since_log) / len(state.since_log),
+            learning_rate=self.job.learning_rate * self.config.schedule.rate((step - 1) / self.num_steps),
+            gradient_norm=result.gradient_norm,
+            step_wall_seconds=state.step_wall_seconds,
+            step_cpu_seconds=state.step_cpu_seconds,
+            wall_seconds=wall,
+            cpu_seconds=cpu,
+            validation_loss=self._look() if look else None,
+        )
+        state.since_log = []
+        state.step_wall_seconds = state.step_cpu_seconds = 0.0
+        state.log.append(asdict(row))
+        if distributed.is_main():
+            self.context.log(step, {name: value for name, value in asdict(row).items() if value is not None})
+
+    def _is_due(self, step: int, times: int) -> bool:
+        """Whether one of `times` evenly spaced looks falls on this step; the last step always is one."""
+        return bool(times) and (step * times // self.num_steps > (step - 1) * times // self.num_steps)
+
+    def _look(self) -> float | None:
+        loss = self.engine.validation_loss(self.job.validation)
+        if loss is None:
+            return None
+        if loss < self.state.best_loss:
+            self.state.best_loss, self.state.best_step, self.state.stale = loss, self.state.step, 0
+            if self.config.validation.keep == "best":
+                self.best = self.engine.tensors()
+        else:
+            self.state.stale += 1
+        return loss
+
+    def _clock(self) -> tuple[float, float]:
+        """Wall and CPU seconds so far, sessions before a stop included."""
+        wall = self.state.wall_seconds + time.perf_counter() - self.started
+        return wall, self.state.cpu_seconds + time.process_time() - self.cpu_started
+
+    # --- checkpoints ---------------------------------------------------------------------------------------------
+
+    def _save_if_due(self) -> None:
+        waited = time.perf_counter() - self.last_save
+        due = waited >= max(self.config.checkpoint_seconds, self.save_cost / CHECKPOINT_COST_SHARE)
+        if self.state.step < self.num_steps and due and distributed.is_main():
+            self._save()
+
+    def _save(self) -> None:
+        if not distributed.is_main():
+            return
+        began = time.perf_counter()
+        wall, cpu = self._clock()
+        state = asdict(replace(self.state, wall_seconds=wall, cpu_seconds=cpu))
+        state["best_loss"] = None if math.isinf(self.state.best_loss) else self.state.best_loss
+        tensors = self.engine.state() | {f"best/{name}": value for name, value in self.best.items()}
+        saved = Saved(tensors, {"num_steps": self.num_steps, "progress": state})
+        save_checkpoint(self.context.checkpoints, step=self.state.step, saved=saved)
+        self.last_save = time.perf_counter()
+        self.save_cost = self.last_save - began
+
+    def _restore(self) -> None:
+        saved = self._find() if distributed.is_main() else None
+        described = distributed.broadcast_object(saved and dict(saved.state))
+        if described is None:
+            return
+        tensors = self._share(saved)
+        progress = dict(described["progress"])
+        progress["best_loss"] = math.inf if progress["best_loss"] is None else progress["best_loss"]
+        self.state = _State(**progress)
+        self.best = {name.removeprefix("best/"): value for name, value in tensors.items() if name.startswith("best/")}
+        self.engine.restore(tensors)
+        self.context.progress.say(f"going on from step {self.state.step:,} of {self.num_steps:,}")
+
+    def _find(self) -> Saved | None:
+        saved = load_checkpoint(self.context.checkpoints, say=self.context.progress.say)
+        if saved is not None and saved.state["num_steps"] != self.num_steps:
+            self.context.progress.say("the checkpoint belongs to another budget; starting over")
+            return None
+        return saved
+
+    def _share(self, saved: Saved | None) -> dict[str, Tensor]:
+        """Rank 0's tensors on every rank."""
+        if distributed.world_size() == 1:
+            assert saved is not None
+            return dict(saved.tensors)
+        described = saved and {name: (tuple(value.shape), value.dtype) for name, value in saved.tensors.items()}
+        layout = distributed.broadcast_object(described)
+        tensors = dict(saved.tensors) if saved else {n: torch.empty(s, dtype=d) for n, (s, d) in layout.items()}
+        distributed.broadcast_tensors([tensors[name] for name in layout])
+        return tensors
+
+    def _outcome(self) -> Outcome:
+        settings = self.engine.settings
+        kept = self.best or self.engine.tensors()
+        return Outcome(
+            tensors=kept,
+            num_steps=self.state.step,
+            kept_step=self.state.best_step if self.best else self.state.step,
+            precision=settings.precision,
+            compiled=settings.compiled,
+            log=[LogRow(**row) for row in self.state.log],
+        )

@@ -1,0 +1,26 @@
+"""From a manifest's folder to a system ready for use. Imports torch only when called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from genwright.core import load_reference
+from genwright.systems.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from genwright.systems.local import LocalSystem
+
+BACKENDS = {"local": "genwright.systems.local:LocalSystem"}
+
+
+def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str = "cpu") -> LocalSystem:
+    """The system whose manifest is in `folder`; `locate` gives the folder of an artifact by its digest.
+
+    Raises:
+        IntegrityError: the manifest or an artifact it names cannot be read.
+    """
+    manifest = read_manifest(folder)
+    backend = load_reference(BACKENDS[manifest.backend], extra="train")
+    return cast("LocalSystem", backend.load(manifest, locate=locate, device=device))

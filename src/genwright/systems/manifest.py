@@ -1,0 +1,46 @@
+"""The manifest of a system: which artifacts it is made of, by digest, and how it samples. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from genwright.core import Config, IntegrityError
+from genwright.core.digest import canonical_json
+from genwright.families import SamplingConfig
+
+NAME = "manifest.json"
+DIGEST = r"^[0-9a-f]{64}$"
+
+
+class Manifest(Config):
+    """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere."""
+
+    format: Literal[1] = 1
+    backend: Literal["local"] = "local"
+    model: str = Field(pattern=DIGEST)
+    codec: str = Field(pattern=DIGEST)
+    sampling: SamplingConfig = SamplingConfig()
+    prompt: str | None = None
+
+
+def write_manifest(manifest: Manifest, /, *, folder: Path) -> None:
+    """Writes `manifest.json`; equal manifests give equal bytes."""
+    (folder / NAME).write_bytes(canonical_json(manifest.model_dump(mode="json")) + b"\n")
+
+
+def read_manifest(folder: Path, /) -> Manifest:
+    """The manifest in that folder.
+
+    Raises:
+        IntegrityError: there is none, or it cannot be read.
+    """
+    try:
+        values: Mapping[str, Any] = json.loads((folder / NAME).read_bytes())
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{folder.name} holds no readable {NAME} ({error})", hint="genwright verify") from None
+    return Manifest.parse(values, where=NAME)

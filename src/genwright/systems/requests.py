@@ -1,0 +1,45 @@
+"""What is asked of a system, and what comes back. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from genwright.families import SamplingConfig
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """A prompt to continue by at most `max_tokens` tokens, until the model ends it or a `stop` string appears."""
+
+    prompt: str
+    max_tokens: int
+    sampling: SamplingConfig
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    num_top_logprobs: int = 0
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A continuation: its text without the stop string, and each of its tokens with its log-probability (nats)."""
+
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finish_reason: Literal["stop", "length"]
+    num_prompt_tokens: int
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens made, the end mark included."""
+        return len(self.token_ids)
+
+
+@dataclass(frozen=True)
+class DocumentScore:
+    """How likely a system finds a document: nats over all its tokens and the end mark, exact; its size in UTF-8."""
+
+    nats: float
+    num_tokens: int
+    num_bytes: int

@@ -1,7 +1,7 @@
 """Text as a modality: samples from the files of a source."""
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from genwright.core import DataError
@@ -91,7 +91,7 @@ def _samples(
 
 
 def _sample(record: Record, name: str, file: SourceFile, source: SourceConfig) -> Sample:
-    own = {"document": name, "file": file.name, "folder": str(PurePosixPath(file.name).parent)}[source.group_by]
+    own = {"document": name, "file": file.name, "folder": file.name.rpartition("/")[0]}[source.group_by]
     group = own if record.group is None else f"{source.label}#{record.group}"
     meta: dict[str, Any] = {}
     return Sample(name, record.text, source.label, source.licence, group, meta)

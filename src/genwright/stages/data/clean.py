@@ -69,7 +69,7 @@ def new_near(config: NearConfig, /) -> NearDuplicates | None:
         threshold=config.threshold,
         num_permutations=config.num_permutations,
         shingle_words=config.shingle_words,
-        containment=config.containment,
+        containment=config.containment if config.contained == "find" else None,
     )
 
 

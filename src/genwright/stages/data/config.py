@@ -44,11 +44,14 @@ class NearConfig(Config):
     """Near-duplicates: dropped but for the longest, kept in one split (`group`), or not looked for (`ignore`).
 
     `threshold` is the Jaccard similarity of word shingles from which two documents are near-duplicates;
-    `containment` is the share of a document's shingles that a longer document must hold.
+    `containment` is the share of a document's shingles that a longer document must hold. A MinHash signature costs
+    4 bytes times `num_permutations` of memory per document, looking for contained ones up to 4 kB more: `auto` looks
+    for them where all sources together hold at most 64 MiB.
     """
 
     duplicates: Literal["drop", "group", "ignore"] = "drop"
     threshold: float = Field(default=0.8, gt=0.3, le=1)
+    contained: Literal["auto", "find", "ignore"] = "auto"
     containment: float = Field(default=0.9, gt=0.3, le=1)
     num_permutations: int = Field(default=128, ge=16, le=512)
     shingle_words: int = Field(default=5, ge=1, le=20)

@@ -22,6 +22,7 @@ from genwright.stages.data.writing import TableWriter
 _BATCH_BYTES = 1 << 20
 _BATCH_DOCUMENTS = 256
 _SERIAL_UP_TO_BYTES = 24 << 20
+CONTAINED_UP_TO_BYTES = 64 << 20
 
 Samples = list[Sample | Unread]
 
@@ -160,6 +161,15 @@ def source_bytes(config: DataConfig, /, *, root: Path) -> int | None:
                 return None
             sizes += file.path.stat().st_size
     return sizes
+
+
+def settled(config: DataConfig, /, *, root: Path) -> DataConfig:
+    """The settings with `auto` decided by the size of the sources."""
+    if config.near.contained != "auto":
+        return config
+    size = source_bytes(config, root=root)
+    contained = "find" if size is not None and size <= CONTAINED_UP_TO_BYTES else "ignore"
+    return config.model_copy(update={"near": config.near.model_copy(update={"contained": contained})})
 
 
 def num_workers(config: DataConfig, /, *, root: Path) -> int:

@@ -11,7 +11,7 @@ from genwright.stages.data.claims import claims_of
 from genwright.stages.data.config import DataConfig
 from genwright.stages.data.datasheet import datasheet
 from genwright.stages.data.finish import finish, stop_if_asked
-from genwright.stages.data.gather import Gathered, Gatherer, source_bytes
+from genwright.stages.data.gather import Gathered, Gatherer, settled, source_bytes
 from genwright.stages.data.outcome import Row
 from genwright.stages.data.writing import DOCUMENT, DROPPED, table_writer
 
@@ -23,10 +23,11 @@ def run(config: DataConfig, context: Context, /) -> StageResult:
         DataError: a source cannot be read, nothing is left, or there are fewer groups than splits.
         Interrupted: the user stopped the work.
     """
+    config = settled(config, root=context.root)
     dataset, scores = context.folder("dataset"), context.folder("data_scores")
     spill_path = context.scratch / "survivors.parquet"
     with table_writer(dataset / "dropped.parquet", schema=DROPPED) as dropped:
-        with table_writer(spill_path, schema=DOCUMENT) as spill:
+        with table_writer(spill_path, schema=DOCUMENT, compression="lz4") as spill:
             gathered = _gather(config, context, Gatherer(config, spill=spill, dropped=dropped))
         _something_left(gathered.rows)
         finish(config, context, gathered=gathered, spill_path=spill_path, dataset=dataset, dropped=dropped)

@@ -17,9 +17,9 @@ _ROW_GROUP_BYTES = 16 << 20
 class TableWriter:
     """Appends rows to a Parquet file, a row group each time some megabytes of text have gathered."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, *, compression: str) -> None:
         self._schema = schema
-        self._file = pq.ParquetWriter(path, schema, compression="zstd", compression_level=3)
+        self._file = pq.ParquetWriter(path, schema, compression=compression, use_dictionary=["source", "licence"])
         self._rows: list[dict[str, Any]] = []
         self._held_bytes = 0
         self.num_rows = 0
@@ -45,9 +45,9 @@ class TableWriter:
 
 
 @contextmanager
-def table_writer(path: Path, /, *, schema: pa.Schema) -> Iterator[TableWriter]:
+def table_writer(path: Path, /, *, schema: pa.Schema, compression: str = "zstd") -> Iterator[TableWriter]:
     """A writer that is closed at the end, whatever happens."""
-    writer = TableWriter(path, schema)
+    writer = TableWriter(path, schema, compression=compression)
     try:
         yield writer
     finally:

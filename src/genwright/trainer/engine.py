@@ -107,7 +107,7 @@ class Engine:
         for stream in streams:
             item = next(stream, None)
             if item is None:
-                return None
+                continue  # its code after the last yield has run; all micro-batches yield alike
             part, loss, logs = item
             if part not in self.parts:
                 raise SpecError(f"the family's losses name part {part!r}; its parts are {', '.join(self.parts)}")

@@ -1,5 +1,7 @@
 """Budgets and schedules, without torch."""
 
+from itertools import pairwise
+
 import pytest
 
 from genwright.core import SpecError
@@ -16,7 +18,7 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "90", "ten minutes", "5m later", "-5s", "0s"])
 def test_wrong_durations_say_what_is_allowed(text: str) -> None:
-    with pytest.raises(SpecError, match="train.budget"):
+    with pytest.raises(SpecError, match=r"train\.budget"):
         BudgetConfig.parse({"time": text}, where="train.budget")
 
 
@@ -35,7 +37,7 @@ def test_schedule_rises_holds_and_falls() -> None:
     assert rates[10] == rates[49] == 1.0
     assert rates[75] == pytest.approx(0.55)
     assert rates[100] == pytest.approx(0.1)
-    assert max(abs(b - a) for a, b in zip(rates, rates[1:], strict=False)) < 0.11
+    assert max(abs(b - a) for a, b in pairwise(rates)) < 0.11
 
 
 def test_unknown_keys_get_a_suggestion() -> None:

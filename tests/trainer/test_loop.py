@@ -1,4 +1,4 @@
-"""The loop: it learns, repeats and resumes bit by bit, divides batches, drives two parts, and stops for good reasons."""
+"""The loop: it learns, repeats and resumes bit by bit, divides batches, drives two parts, and stops with reason."""
 
 from collections.abc import Generator
 from dataclasses import replace
@@ -122,7 +122,7 @@ def test_divergence_is_named(tmp_path: Path, value: float) -> None:
     family = make_family()
     family.__class__ = Spoiled
     family.value = value
-    with pytest.raises(DivergenceError, match="diverged at step .*learning rate") as error:
+    with pytest.raises(DivergenceError, match=r"diverged at step .*learning rate") as error:
         run(make_job(family), tmp_path, settings=config(budget={"steps": 20}))
     assert "half the learning rate" in str(error.value.hint)
 

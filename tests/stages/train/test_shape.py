@@ -1,0 +1,53 @@
+"""From the dial to a run's numbers, and what planning refuses."""
+
+import subprocess
+import sys
+
+import pytest
+
+from genwright.core import SpecError
+from genwright.stages.train.config import TrainConfig
+from genwright.stages.train.shape import check, describe, resolve
+from genwright.trainer import TrainerConfig
+
+
+def test_small_is_the_benchmark_size() -> None:
+    plan = describe(TrainConfig())
+    assert plan["num_parameters"] == pytest.approx(12.2e6, rel=0.01)
+    assert plan["family"]["net"]["num_layers"] == 6
+    assert plan["budget"] == {"time": "60s"}
+
+
+def test_a_compute_budget_sets_size_and_tokens() -> None:
+    plan = describe(TrainConfig(compute_flops=1e16))
+    assert plan["budget"] == {"tokens": 20 * plan["num_parameters"]}
+    assert 6 * plan["num_parameters"] * plan["budget"]["tokens"] <= 1e16
+    timed = TrainerConfig.parse({"budget": {"time": "5m"}}, where="trainer")
+    assert describe(TrainConfig(compute_flops=1e16, trainer=timed))["budget"] == {"time": "5m"}
+
+
+def test_rows_fill_the_batch() -> None:
+    found = resolve(
+        TrainConfig.parse({"context_tokens": 100, "trainer": {"batch_tokens": 1024}}, where="train"), vocab_size=300
+    )
+    assert (found.batch_rows, found.micro_rows, found.batch_tokens) == (10, 10, 1000)
+
+
+def test_shapes_that_do_not_fit_fail_at_planning() -> None:
+    family = {"kind": "autoregressive", "net": {"kind": "transformer", "d_model": 64, "num_heads": 5}}
+    with pytest.raises(SpecError, match="num_heads=5"):
+        check({"train": TrainConfig.parse({"family": family}, where="train")}, "text")
+
+
+def test_unknown_nets_are_named() -> None:
+    with pytest.raises(SpecError, match="did you mean 'lstm'"):
+        TrainConfig.parse({"family": {"kind": "autoregressive", "net": "lstmm"}}, where="train")
+
+
+def test_planning_imports_no_torch() -> None:
+    code = (
+        "import sys; from genwright.stages.train.config import STAGE;"
+        "from genwright.stages.train.shape import describe;"
+        "describe(STAGE.config()); sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -40,7 +40,8 @@ def num_documents(folder: Path, *, split: str) -> int:
 def _opened(folder: Path, split: str) -> Iterator[pq.ParquetFile]:
     path = folder / f"{split}.parquet"
     try:
-        with pq.ParquetFile(path) as parquet:
+        # Buffering ahead keeps all that was read until the file is closed (pyarrow 26).
+        with pq.ParquetFile(path, pre_buffer=False) as parquet:
             yield parquet
     except (pa.ArrowException, OSError) as error:
         raise DataError(

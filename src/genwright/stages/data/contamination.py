@@ -14,7 +14,7 @@ from genwright.stages.data.outcome import Row
 
 Hashes = NDArray[np.uint64]
 
-MAX_KNOWN = 4_000_000
+MAX_KNOWN = 2_000_000
 BYTES_PER_WORD = 5  # assumption for the sampling rate only: English prose and code lie near it
 _FILTER_BITS = 24
 
@@ -35,7 +35,7 @@ class Ngrams:
 def measure_contamination(config: DataConfig, context: Context, *, rows: Sequence[Row], dataset: Path) -> None:
     """Gives the test rows their distinct n-grams, and how many of these occur in train.
 
-    Train is streamed; of a test split beyond some 20 MB, n-grams are sampled by hash, so memory stays bounded.
+    Train is streamed; of a test split beyond some 10 MB, n-grams are sampled by hash, so memory stays bounded.
     Source: Brown et al. 2020 (arXiv:2005.14165, appendix C): 13-grams of lower-cased words.
     """
     tested = [row for row in rows if row.split == "test"]

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 _TEXTS = ("id", "text", "group", "source", "licence")
 DOCUMENT = pa.schema([*((name, pa.string()) for name in _TEXTS), ("bytes", pa.int64())])
 DROPPED = pa.schema([*DOCUMENT, *((name, pa.string()) for name in ("reason", "step", "detail"))])
-_ROW_GROUP_BYTES = 16 << 20
+_ROW_GROUP_BYTES = 4 << 20
 
 
 class TableWriter:

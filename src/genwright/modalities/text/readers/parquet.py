@@ -24,7 +24,7 @@ def read_parquet(file: SourceFile, *, source: SourceConfig) -> Iterator[Record |
     """
     number = 0
     try:
-        with pq.ParquetFile(file.path) as parquet:
+        with pq.ParquetFile(file.path, pre_buffer=False) as parquet:
             columns = _columns(parquet.schema_arrow, path=file.path, source=source)
             for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
                 for row in batch.to_pylist():

@@ -56,7 +56,9 @@ def _exchange(text: str, share: float, vocabulary: list[str], chance: random.Ran
 def _pieces() -> Iterator[str]:
     """Topics and library source, cut at blank lines into pieces of about `PIECE_CHARACTERS`."""
     library = Path(sysconfig.get_path("stdlib"))
-    sources = [path for path in sorted(library.rglob("*.py")) if not {"site-packages", "test", "tests"} & set(path.parts)]
+    sources = [
+        path for path in sorted(library.rglob("*.py")) if not {"site-packages", "test", "tests"} & set(path.parts)
+    ]
     texts = [*(topics[name] for name in sorted(topics)), *(path.read_text("utf-8", "ignore") for path in sources)]
     for text in texts:
         held = ""

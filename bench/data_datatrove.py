@@ -1,4 +1,4 @@
-"""The benchmark's steps in datatrove; run by an interpreter that has it: `data_datatrove.py IN OUT {length,quality}`."""
+"""The benchmark's steps in datatrove, for an interpreter that has it: `data_datatrove.py IN OUT {length,quality}`."""
 
 import json
 import sys
@@ -51,7 +51,7 @@ def main() -> None:
     execute([MinhashDedupCluster(str(out / "pairs"), str(out / "remove"), minhash)], tasks=1)
     dropped = writer(str(out / "dropped"))
     execute([JsonlReader(once), MinhashDedupFilter(str(out / "remove"), dropped), writer(kept)], tasks=WORKERS)
-    print(json.dumps({name: _lines(out / name) for name in ("cleaned", "once", "kept")}))  # noqa: T201
+    print(json.dumps({name: _lines(out / name) for name in ("cleaned", "once", "kept")}))
 
 
 def _execute(pipeline: list, *, tasks: int, out: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from genwright.core import DataError
 
 SPLITS = ("train", "validation", "test")
-_BATCH_ROWS = 512
+_BATCH_ROWS = 32
 
 
 def read_split(folder: Path, *, split: str, columns: Sequence[str] = ("id", "text")) -> Iterator[dict[str, Any]]:

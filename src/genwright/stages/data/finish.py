@@ -98,7 +98,7 @@ def _write(ending: Ending, dropped: TableWriter, context: Context) -> dict[str, 
 
 def _spilled(path: Path) -> Iterator[dict[str, Any]]:
     with pq.ParquetFile(path, pre_buffer=False) as spill:
-        for batch in spill.iter_batches(batch_size=256):
+        for batch in spill.iter_batches(batch_size=32):
             yield from batch.to_pylist()
 
 

@@ -12,7 +12,7 @@ from genwright.modalities.text.readers.fields import record_of
 from genwright.modalities.text.records import Record, UnreadableError
 from genwright.modalities.text.sources import SourceFile
 
-_BATCH_ROWS = 256
+_BATCH_ROWS = 32
 
 
 def read_parquet(file: SourceFile, *, source: SourceConfig) -> Iterator[Record | UnreadableError]:

@@ -1,0 +1,128 @@
+"""Documents per second of the data stage and of datatrove doing the same steps, alternating: medians and ratio.
+
+`python bench/data_speed.py --datatrove PYTHON` where PYTHON has datatrove[processing], spacy and orjson installed.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from data_corpus import write_corpus
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "data_speed.json"
+MIN_BYTES = 100
+FILTERS = {"length": ["length filter"], "quality": ["length filter", "Gopher quality rules"]}
+SPEC = """
+[project]
+name = "speed"
+modality = "text"
+
+[data]
+workers = 2
+{redact}
+filters = {{ min_bytes = {min_bytes}, quality = "{quality}" }}
+near = {{ contained = "ignore" }}
+
+[[data.sources]]
+path = "{corpus}"
+id_field = "id"
+"""
+
+
+def main() -> None:
+    """Alternates both sides and writes `bench/results/data_speed.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--datatrove", required=True, help="a Python that has datatrove")
+    parser.add_argument("--documents", type=int, default=24_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--steps", choices=("length", "quality"), default="quality")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        corpus = Path(work, "corpus")
+        kinds = write_corpus(corpus, num_documents=asked.documents)
+        rounds = [_round(asked, corpus, Path(work, f"round{number}")) for number in range(asked.repeats)]
+        num_bytes = sum(path.stat().st_size for path in corpus.iterdir())
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(_report(asked, kinds, num_bytes, rounds), indent=2) + "\n")
+    print(RESULTS.read_text())
+
+
+def _round(asked: argparse.Namespace, corpus: Path, work: Path) -> dict[str, dict[str, object]]:
+    work.mkdir()
+    everything = _genwright(
+        corpus, work / "everything", redact="", quality="off" if asked.steps == "length" else "prose"
+    )
+    redact = 'redact = { pii = "keep", secrets = "keep" }'
+    ours = _genwright(corpus, work / "ours", redact=redact, quality="off" if asked.steps == "length" else "prose")
+    theirs = _timed([asked.datatrove, str(HERE / "data_datatrove.py"), str(corpus), str(work / "theirs"), asked.steps])
+    theirs["counts"] = json.loads(str(theirs.pop("out")).strip().splitlines()[-1])
+    return {"genwright": ours, "genwright_with_redaction": everything, "datatrove": theirs}
+
+
+def _genwright(corpus: Path, project: Path, *, redact: str, quality: str) -> dict[str, object]:
+    """The whole command: hashing the sources, the stage, the ledger."""
+    project.mkdir()
+    spec = SPEC.format(redact=redact, min_bytes=MIN_BYTES, quality=quality, corpus=corpus)
+    (project / "genwright.toml").write_text(spec)
+    timed = _timed([sys.executable, "-m", "genwright", "-C", str(project), "run", "data"])
+    timed.pop("out")
+    command = [sys.executable, "-m", "genwright", "-C", str(project), "claims", "--all", "--json"]
+    claims = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    counted = ("documents_kept", "documents_dropped")
+    timed["counts"] = {
+        re.sub("^$", "kept", claim["label"]): int(claim["estimate"]["value"])
+        for claim in claims
+        if claim["metric"] in counted
+    }
+    return timed
+
+
+def _timed(command: list[str]) -> dict[str, object]:
+    before, start = os.times(), time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
+    after = os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return {"wall_s": time.perf_counter() - start, "cpu_s": cpu, "out": done.stdout}
+
+
+def _report(asked: argparse.Namespace, kinds: dict[str, int], num_bytes: int, rounds: list[dict]) -> dict[str, object]:
+    sides = {side: _side(asked.documents, [one[side] for one in rounds]) for side in rounds[0]}
+    medians = {side: facts["documents_per_second"] for side, facts in sides.items()}
+    return {
+        "command": "python bench/data_speed.py --datatrove PYTHON",
+        "corpus": {"documents": asked.documents, "bytes": num_bytes, "kinds": kinds},
+        "steps": ["unicode repair", *FILTERS[asked.steps], "exact duplicates", "MinHash near-duplicates"],
+        "machine": {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine()},
+        "versions": {"genwright": version("genwright"), "datatrove": _datatrove_version(asked.datatrove)},
+        "sides": sides,
+        "ratio": medians["genwright"] / medians["datatrove"],
+        "ratio_with_redaction": medians["genwright_with_redaction"] / medians["datatrove"],
+    }
+
+
+def _side(documents: int, runs: list[dict]) -> dict[str, object]:
+    return {
+        "documents_per_second": statistics.median(documents / run["wall_s"] for run in runs),
+        "wall_s": [round(run["wall_s"], 2) for run in runs],
+        "cpu_s": [round(run["cpu_s"], 2) for run in runs],
+        "counts": runs[0]["counts"],
+    }
+
+
+def _datatrove_version(python: str) -> str:
+    code = "from importlib.metadata import version; print(version('datatrove'))"
+    return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

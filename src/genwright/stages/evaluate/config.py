@@ -1,0 +1,52 @@
+"""Settings and declaration of the evaluate stage."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from genwright.core import Config, StageSpec
+from genwright.families import SamplingConfig
+
+
+class ReferencesConfig(Config):
+    """What a reader compares with. `ngram_orders` are tried on the validation split; the best one is reported."""
+
+    ngram_orders: tuple[int, ...] = Field(default=(4, 6, 8), min_length=1)
+    xz: Literal["on", "off"] = "on"
+
+
+class GenerationConfig(Config):
+    """Samples that continue the openings of test documents.
+
+    `prompt_characters` of each document are given, up to a line end. `check = "python"` reports the share
+    that parses as Python.
+    """
+
+    num_samples: int = Field(default=24, ge=0, le=10_000)
+    prompt_characters: int = Field(default=200, ge=1)
+    max_tokens: int = Field(default=128, ge=1)
+    check: Literal["none", "python"] = "none"
+
+
+class EvaluateConfig(Config):
+    """How the system is asked, and what it is compared with. `level` is that of every interval."""
+
+    sampling: SamplingConfig = SamplingConfig(temperature=0.8, top_p=0.95)
+    references: ReferencesConfig = ReferencesConfig()
+    generation: GenerationConfig = GenerationConfig()
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+    resamples: int = Field(default=2000, ge=100, le=100_000)
+
+
+STAGE = StageSpec(
+    name="evaluate",
+    order=50,
+    version="1",
+    config=EvaluateConfig,
+    run="genwright.stages.evaluate.run:run",
+    inputs=("dataset", "codec", "model"),
+    outputs={"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"},
+    libraries=("torch", "numpy", "scipy", "tokenizers"),
+    device_bound=True,
+    extra="train",
+)

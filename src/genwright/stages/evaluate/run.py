@@ -1,0 +1,56 @@
+"""The evaluate stage: the system that may be released, scored on held-out documents beside its references."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from genwright.core import Artifact, Context, DataError, Produced, StageResult
+from genwright.core.digest import entries_digest, folder_entries
+from genwright.measure import write_scores
+from genwright.modalities.dataset import read_split
+from genwright.stages.evaluate.claims import generation_claims, likelihood_claims
+from genwright.stages.evaluate.config import EvaluateConfig
+from genwright.stages.evaluate.generation import generate_samples, write_samples
+from genwright.stages.evaluate.likelihood import score_documents
+from genwright.systems import Manifest, load_system, write_manifest
+
+
+def run(config: EvaluateConfig, context: Context, /) -> StageResult:
+    """System, scores by document, samples, and scores by sample.
+
+    Raises:
+        DataError: the test split is empty.
+    """
+    torch.set_num_threads(int(context.facts.get("threads", torch.get_num_threads())))
+    documents = list(read_split(context.inputs["dataset"].path, split="test", columns=("id", "group", "text")))
+    if not documents:
+        raise DataError(
+            "the test split is empty, so nothing can be evaluated", hint="raise data.split.test, or add data"
+        )
+    folder = context.folder("system")
+    manifest = Manifest(
+        model=context.inputs["model"].digest, codec=context.inputs["codec"].digest, sampling=config.sampling
+    )
+    write_manifest(manifest, folder=folder)
+    system = load_system(folder, locate=_locate(context), device=context.device)
+    columns, order = score_documents(documents, system=system, config=config, context=context)
+    scores = context.folder("scores")
+    write_scores(scores, columns)
+    samples = generate_samples(documents, system=system, config=config, context=context)
+    write_samples(samples, folder=context.folder("samples"), system=entries_digest(folder_entries(folder)))
+    write_scores(context.folder("generation_scores"), samples.columns)
+    return StageResult(
+        {
+            "system": Produced("system", folder),
+            "scores": Produced("scores", scores),
+            "samples": Produced("samples", context.scratch / "samples"),
+            "generation_scores": Produced("scores", context.scratch / "generation_scores"),
+        },
+        [*likelihood_claims(config, ngram_order=order), *generation_claims(config, num_samples=len(samples.texts))],
+    )
+
+
+def _locate(context: Context) -> Callable[[str], Path]:
+    by_digest: dict[str, Artifact] = {artifact.digest: artifact for artifact in context.inputs.values()}
+    return lambda digest: by_digest[digest].path

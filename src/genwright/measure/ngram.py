@@ -29,7 +29,7 @@ class _Level:
 
 
 class Ngram:
-    """A byte-level n-gram model. A document is its UTF-8 bytes and an end mark (byte 0), after `order - 1` zero bytes."""
+    """A byte-level n-gram model. A document is `order - 1` zero bytes, its UTF-8 bytes, and an end mark (byte 0)."""
 
     def __init__(self, order: int, levels: Sequence[_Level], /) -> None:
         self.order = order

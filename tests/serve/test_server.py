@@ -107,11 +107,13 @@ def test_key_files_are_checked(tmp_path):
 @pytest.mark.slow
 def test_schemathesis_finds_no_undocumented_answer(server, tmp_path):
     schema = httpx.get(f"{server.address}/openapi.json").json()
+    for name in ("CompletionRequest", "ChatRequest"):  # any other model is one 404 again and again
+        schema["components"]["schemas"][name]["properties"]["model"] = {"const": "tiny"}
     (tmp_path / "openapi.json").write_text(json.dumps(schema))
     checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
     command = [
         sys.executable, "-m", "schemathesis.cli", "run", str(tmp_path / "openapi.json"), "--url", server.address,
-        "--checks", checks, "--max-examples", "25", "--seed", "1", "--request-timeout", "20",
+        "--checks", checks, "--max-examples", "40", "--seed", "1", "--request-timeout", "20",
         "--phases", "examples,fuzzing", "--no-color",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)

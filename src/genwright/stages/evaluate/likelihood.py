@@ -44,7 +44,7 @@ def _model_columns(texts: Sequence[str], *, system: LocalSystem, context: Contex
     with context.progress.task("score test documents", total=len(texts)) as task:
         for text in texts:
             (score,) = system.log_prob([text])
-            bits.append(-score.nats / NATS_PER_BIT)
+            bits.append(score.nats / NATS_PER_BIT)
             tokens.append(score.num_tokens)
             task.advance(1)
     return {"tokens": tokens, "bits_model": bits, "nats_model": [value * NATS_PER_BIT for value in bits]}

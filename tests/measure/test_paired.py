@@ -1,0 +1,135 @@
+"""Paired tests against SciPy and statsmodels, joined tables, non-inferiority, Holm, power."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar as sm_mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import NormalIndPower, TTestPower
+from statsmodels.stats.proportion import proportion_effectsize
+
+from genwright.core import DataError, Derivation, SpecError
+from genwright.measure import (
+    derive,
+    holm,
+    non_inferiority,
+    pair,
+    power_paired_means,
+    power_proportions,
+    sample_size_paired_means,
+    sample_size_proportions,
+)
+from genwright.measure.paired_tests import mcnemar, wilcoxon
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("n", [6, 30, 200])
+def test_wilcoxon_equals_scipy(n: int) -> None:
+    differences = RNG.normal(0.2, 1, n)
+    assert wilcoxon(differences)[0] == pytest.approx(stats.wilcoxon(differences).pvalue, rel=1e-12)
+
+
+def test_wilcoxon_on_ties_zeros_and_clusters() -> None:
+    assert wilcoxon(np.zeros(5))[0] == 1.0
+    assert "normal approximation, 4 non-zero" in wilcoxon(np.array([1.0, -1, 1, 1, 0]))[1]
+    table = {"a": [1.0, 2, 3, 4], "b": [0.0, 0, 0, 0], "g": ["x", "x", "y", "y"]}
+    found = derive(table, derivation=Derivation("wilcoxon_p", {"a": "a", "b": "b"}, cluster="g"))
+    assert (found.value, found.n) == (0.5, 4)
+    assert "means of 2 clusters by g" in found.method
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (3, 9), (10, 10), (40, 15)])
+def test_mcnemar_equals_statsmodels(only_a: int, only_b: int) -> None:
+    a = np.array([1.0] * only_a + [0.0] * only_b + [1.0, 0.0])
+    b = np.array([0.0] * only_a + [1.0] * only_b + [1.0, 0.0])
+    exact, mid = mcnemar(a, b, kind="exact")[0], mcnemar(a, b)[0]
+    assert exact == pytest.approx(min(1.0, sm_mcnemar([[1, only_a], [only_b, 1]], exact=True).pvalue))
+    n = only_a + only_b
+    expected = 1.0 if only_a == only_b else exact - stats.binom.pmf(min(only_a, only_b), n, 0.5)
+    assert mid == pytest.approx(expected)
+
+
+def test_holm_equals_statsmodels() -> None:
+    p = [*RNG.uniform(0, 0.2, 12), 0.0, 1.0]
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert holm([]) == []
+
+
+RATIO = Derivation("ratio", {"numerator": "bits", "denominator": "bytes"}, where={"split": "test"}, cluster="group")
+
+
+def _table(ids: str, *, shift: float) -> dict[str, list[Any]]:
+    n = len(ids)
+    sizes = [100.0 + 10 * ord(i) for i in ids]
+    return {
+        "id": list(ids),
+        "group": [f"g{ord(i) // 2}" for i in ids],
+        "split": ["test"] * (n - 1) + ["train"],
+        "bytes": sizes,
+        "bits": [size * (2 + shift + 0.01 * (ord(i) % 3)) for size, i in zip(sizes, ids, strict=True)],
+        "ok": [int(ord(i) % 2 == 0) for i in ids],
+    }
+
+
+def test_pairing_joins_by_id_whatever_the_order() -> None:
+    new, old = _table("hgfedcba", shift=0.1), _table("bcdefghiz", shift=0.0)
+    paired = pair(new, RATIO, old=old, old_derivation=RATIO)
+    assert paired is not None
+    assert paired.columns["id"] == list("hgfedcb")
+    found = derive(paired.columns, derivation=paired.difference)
+    assert found.value == pytest.approx(0.1)
+    assert found.low is not None and found.low > 0.09
+    assert found.n == 7
+    p = derive(paired.columns, derivation=paired.test).value
+    assert p is not None and 0 < p < 1
+
+
+def test_pairing_needs_shared_units_of_a_mean_or_ratio() -> None:
+    new, old = _table("abc", shift=0), _table("xyz", shift=0)
+    assert pair(new, RATIO, old=old, old_derivation=RATIO) is None
+    count = Derivation("count", {})
+    assert pair(new, count, old=new, old_derivation=count) is None
+    with pytest.raises(DataError, match="'a' occurs twice"):
+        pair(_table("aab", shift=0), RATIO, old=new, old_derivation=RATIO)
+
+
+def test_pairing_of_proportions_uses_mcnemar() -> None:
+    share = Derivation("proportion", {"value": "ok"}, interval="wilson")
+    new, old = _table("abcdef", shift=0), _table("abcdef", shift=0)
+    old["ok"] = [0] * 6
+    paired = pair(new, share, old=old, old_derivation=share)
+    assert paired is not None
+    assert derive(paired.columns, derivation=paired.difference).value == 0.5
+    assert "McNemar" in derive(paired.columns, derivation=paired.test).method
+
+
+def test_non_inferiority_needs_the_whole_interval() -> None:
+    base = RNG.normal(2, 0.5, 60)
+    same, worse = list(base + RNG.normal(0, 0.02, 60)), list(base + 0.1)
+    assert non_inferiority(same, list(base), margin=0.02)[0]
+    assert not non_inferiority(worse, list(base), margin=0.02)[0]
+    assert non_inferiority(worse, list(base), margin=0.02, better="higher")[0]
+    assert not non_inferiority([1.0], [1.0], margin=1.0)[0]
+    with pytest.raises(DataError, match="margin is -1"):
+        non_inferiority([1.0], [1.0], margin=-1)
+
+
+@pytest.mark.parametrize(("effect", "n"), [(0.1, 20), (0.5, 34), (1.0, 8)])
+def test_power_of_paired_means_equals_statsmodels(effect: float, n: int) -> None:
+    ours = power_paired_means(effect, sd=2.0, n=n)
+    assert ours == pytest.approx(TTestPower().power(effect / 2.0, n, 0.05), abs=1e-6)
+    size = sample_size_paired_means(effect, sd=2.0)
+    assert size == math.ceil(TTestPower().solve_power(effect / 2.0, power=0.8, alpha=0.05))
+
+
+def test_power_of_proportions_equals_statsmodels() -> None:
+    effect = proportion_effectsize(0.6, 0.5)
+    assert power_proportions(0.6, 0.5, n=100) == pytest.approx(NormalIndPower().power(effect, 100, 0.05), abs=1e-9)
+    expected = NormalIndPower().solve_power(effect, power=0.8, alpha=0.05)
+    assert sample_size_proportions(0.6, 0.5) == math.ceil(expected)
+    with pytest.raises(SpecError, match="effect of 0"):
+        sample_size_proportions(0.5, 0.5)

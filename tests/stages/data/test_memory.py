@@ -42,7 +42,7 @@ def peak_mib(folder, *, kilobytes_each):
 
 @pytest.mark.slow
 def test_a_corpus_three_times_as_large_takes_little_more_memory(tmp_path):
-    small = peak_mib(tmp_path / "small", kilobytes_each=80)
-    large = peak_mib(tmp_path / "large", kilobytes_each=240)
-    added = NUM_DOCUMENTS * 160 / 1024
+    small = peak_mib(tmp_path / "small", kilobytes_each=100)
+    large = peak_mib(tmp_path / "large", kilobytes_each=300)
+    added = NUM_DOCUMENTS * 200 / 1024
     assert large - small < added / 2, f"{added:.0f} MiB more text took {large - small} MiB more memory"

@@ -43,6 +43,10 @@ def test_the_longest_of_similar_documents_stays():
     assert [row.near_duplicate for row in found] == [True, False, True, False]
 
 
+def test_the_first_of_equally_long_documents_stays():
+    assert mark_near_duplicates(rows(7, 7, 7), [similar(0, 1), similar(1, 2)]) == {1: 0, 2: 0}
+
+
 def test_a_contained_document_goes_without_joining_its_containers():
     found = rows(10, 100, 90)
     pairs = [contained(0, 1), contained(0, 2)]

@@ -29,3 +29,7 @@ def test_what_may_be_meant_stays(text):
 
 def test_lone_surrogates_become_something_that_utf8_can_hold():
     assert encodable("a \ud800 b \ud83e\udd17").encode() == "a \ufffd b 🤗".encode()
+
+
+def test_one_form_for_one_letter():
+    assert repair("e\u0301") == "\u00e9"

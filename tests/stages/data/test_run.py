@@ -15,7 +15,9 @@ from genwright.measure import derive, read_scores
 from genwright.modalities.dataset import SPLITS
 from genwright.stages.data.config import STAGE, DataConfig
 from genwright.stages.data.fingerprint import fingerprint
+from genwright.stages.data.pool import ordered_map
 from genwright.stages.data.run import run
+from genwright.stages.data.worker import crossed
 
 WORDS = ("ocean", "river", "garden", "winter", "letter", "engine", "copper", "silver", "planet", "window", "forest")
 
@@ -200,7 +202,7 @@ def test_fingerprint_follows_the_bytes(root):
     path = root / "corpus/good01.txt"
     path.write_text(path.read_text().replace("o", "0", 1))
     changed = fingerprint(config(), root)
-    path.rename(path.with_name("renamed.txt"))
+    path.rename(path.with_name("good01b.txt"))
     assert len({before, changed, fingerprint(config(), root)}) == 3
 
 
@@ -215,6 +217,15 @@ def test_sources_with_one_name_are_refused():
 
     with pytest.raises(SpecError, match="two sources are called 'corpus'"):
         config(sources=[{"path": "corpus"}, {"path": "corpus"}])
+
+
+@pytest.mark.slow
+def test_workers_answer_in_the_order_of_the_batches():
+    batches = [[f"text number {number} " * (5000 if number % 4 == 0 else 1)] for number in range(24)]
+    answers = ordered_map(
+        "genwright.stages.data.worker", start=config().model_dump_json(), batches=iter(batches), num_workers=3
+    )
+    assert [crossed(rows)[0].text for rows in answers] == [batch[0] for batch in batches]
 
 
 @pytest.mark.slow

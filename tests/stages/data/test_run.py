@@ -9,7 +9,7 @@ from collections import Counter
 import pyarrow.parquet as pq
 import pytest
 
-from genwright.core import DataError, Interrupted
+from genwright.core import DataError, GenwrightError, Interrupted
 from genwright.core.digest import entries_digest, file_digest, folder_entries
 from genwright.measure import derive, read_scores
 from genwright.modalities.dataset import SPLITS
@@ -226,6 +226,12 @@ def test_workers_answer_in_the_order_of_the_batches():
         "genwright.stages.data.worker", start=config().model_dump_json(), batches=iter(batches), num_workers=3
     )
     assert [crossed(rows)[0].text for rows in answers] == [batch[0] for batch in batches]
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_reported():
+    with pytest.raises(GenwrightError, match=r"a worker process ended before it answered \(exit 1\)"):
+        list(ordered_map("genwright.stages.data.worker", start="no settings", batches=[["text"]] * 5, num_workers=2))
 
 
 @pytest.mark.slow

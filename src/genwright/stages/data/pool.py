@@ -6,8 +6,11 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import IO, Any
+
+from genwright.core import GenwrightError
 
 # Our own processes over the standard pools: a worker sees the end of its input when its parent is killed and leaves
 # (pool workers stay), and needs no guard in the caller's script. marshal carries strings, bytes, numbers and tuples
@@ -26,7 +29,8 @@ def ordered_map(worker: str, *, start: Any, batches: Iterable[Any], num_workers:
             yield from _windowed(batches, lambda batch: threads.submit(_ask, free, batch), size=2 * num_workers)
     finally:
         for process in processes:
-            _pipe(process.stdin).close()
+            with suppress(BrokenPipeError):
+                _pipe(process.stdin).close()
             process.wait()
             _pipe(process.stdout).close()
 
@@ -46,6 +50,11 @@ def _ask(free: "SimpleQueue[subprocess.Popen[bytes]]", batch: Any) -> Any:
     try:
         send(_pipe(process.stdin), batch)
         return receive(_pipe(process.stdout))
+    except (EOFError, BrokenPipeError):
+        raise GenwrightError(
+            f"a worker process ended before it answered (exit {process.wait()})",
+            hint="its message stands above; if memory ran out, set workers = 1 or lower max_document_bytes",
+        ) from None
     finally:
         free.put(process)
 

@@ -28,7 +28,7 @@ class Controls:
 def controls_for(rows: Sequence[SamplingConfig], /, *, vocab_size: int, device: torch.device) -> Controls:
     """The columns of those rows."""
 
-    def column(values: list[float]) -> Tensor:
+    def column(values: Sequence[float | int]) -> Tensor:
         return torch.tensor(values, dtype=torch.float64, device=device)[:, None]
 
     return Controls(

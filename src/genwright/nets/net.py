@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -22,6 +22,7 @@ class NetLoss:
     auxiliary: Float[Tensor, ""]
 
 
+@runtime_checkable
 class Cache(Protocol):
     """The past of several rows. Rows 0..n-1 are in use; `step` feeds one token to each of the first n.
 

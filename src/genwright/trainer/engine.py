@@ -16,6 +16,7 @@ from genwright.core.rng import derive_seed
 from genwright.trainer import distributed
 from genwright.trainer.config import TrainerConfig
 from genwright.trainer.optim import PartOptimiser
+from genwright.trainer.sharding import shard, whole
 
 Losses = Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -57,13 +58,18 @@ class Engine:
         self.family, self.feed, self.settings = family, feed, settings
         distributed.broadcast_tensors([p.data for p in family.parameters()])
         originals = {name: p.detach().float().clone() for name, p in family.named_parameters()}
-        family.to(PRECISIONS[settings.precision])
-        if settings.compiled and hasattr(family, "compile_blocks"):
+        embeddings = {name for name, p in family.named_parameters() if getattr(p, "is_embedding", False)}
+        self.sharded = settings.config.fsdp and distributed.world_size() > 1
+        if self.sharded:
+            shard(family, precision=PRECISIONS[settings.precision])
+        else:
+            family.to(PRECISIONS[settings.precision])
+        if settings.compiled and not self.sharded and hasattr(family, "compile_blocks"):
             family.compile_blocks()
-        self.parts = self._make_parts(originals)
+        self.parts = self._make_parts(originals, embeddings)
         family.train()
 
-    def _make_parts(self, originals: dict[str, Tensor]) -> dict[str, PartOptimiser]:
+    def _make_parts(self, originals: dict[str, Tensor], embeddings: set[str]) -> dict[str, PartOptimiser]:
         names = {id(parameter): name for name, parameter in self.family.named_parameters()}
         out = {}
         for part, parameters in self.family.parts().items():
@@ -73,6 +79,7 @@ class Engine:
                 learning_rate=self.settings.learning_rate,
                 average=self.settings.config.average > 0,
                 originals=originals,
+                embeddings=embeddings,
             )
         return out
 
@@ -88,7 +95,8 @@ class Engine:
         norm = 0.0
         while (part := self._accumulate(streams, sums)) is not None:
             optimiser = self.parts[part]
-            distributed.average(optimiser.gradients())
+            if not self.sharded:  # there the backward pass has done it
+                distributed.average(optimiser.gradients())
             norm = max(norm, optimiser.step(rate))
             optimiser.update_average(average_decay)
         return StepResult({name: float(value) / len(streams) for name, value in sums.items()}, norm)
@@ -135,8 +143,10 @@ class Engine:
     def validation_loss(self, batches: Sequence[Tokens], /) -> float | None:
         """Mean nats per predicted token of the averaged weights; None for a family without a likelihood."""
         nats, count = 0.0, 0.0
+        # A split net gathers itself on every call, so there each process has to make the same calls.
+        own = batches if self.sharded else batches[distributed.rank() :: distributed.world_size()]
         with self.averaged() as family, torch.no_grad():
-            for batch in batches[distributed.rank() :: distributed.world_size()]:
+            for batch in own:
                 bound = family.log_prob(batch)
                 if bound.value is None:
                     return None
@@ -146,11 +156,11 @@ class Engine:
         return nats / count if count else None
 
     def tensors(self) -> dict[str, Tensor]:
-        """The float32 weights to keep: averages where there are any, masters elsewhere."""
+        """The whole float32 weights to keep: averages where there are any, masters elsewhere."""
         out: dict[str, Tensor] = {}
         for optimiser in self.parts.values():
             source = optimiser.averages or optimiser.masters
-            out |= {name: value.detach().clone() for name, value in source.items()}
+            out |= {name: whole(value.detach()).clone() for name, value in source.items()}
         return out
 
     def state(self) -> dict[str, Tensor]:

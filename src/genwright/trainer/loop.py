@@ -149,18 +149,20 @@ class _Run:
         with self.context.progress.task(title, total=self.num_steps) as task:
             task.advance(self.state.step)
             while self.state.step < self.num_steps and not self._out_of_patience():
-                self._stop_if_asked()
+                self._obey()
                 self._advance(task)
-                self._save_if_due()
         return self._outcome()
 
     def _out_of_patience(self) -> bool:
         patience = self.config.validation.patience
         return patience is not None and self.state.stale >= patience
 
-    def _stop_if_asked(self) -> None:
-        if distributed.broadcast_object(self.context.should_stop()):
+    def _obey(self) -> None:
+        """Stops or saves where rank 0 finds that it is time; all processes do so at the same step."""
+        stop, save = distributed.broadcast_object((self.context.should_stop(), self._save_is_due()))
+        if stop or save:
             self._save()
+        if stop:
             raise Interrupted(
                 f"stopped at step {self.state.step:,} of {self.num_steps:,}; the checkpoint is written",
                 hint="run again to go on from here",
@@ -251,22 +253,21 @@ class _Run:
 
     # --- checkpoints ---------------------------------------------------------------------------------------------
 
-    def _save_if_due(self) -> None:
+    def _save_is_due(self) -> bool:
         waited = time.perf_counter() - self.last_save
-        due = waited >= max(self.config.checkpoint_seconds, self.save_cost / CHECKPOINT_COST_SHARE)
-        if self.state.step < self.num_steps and due and distributed.is_main():
-            self._save()
+        return self.state.step > 0 and waited >= max(
+            self.config.checkpoint_seconds, self.save_cost / CHECKPOINT_COST_SHARE
+        )
 
     def _save(self) -> None:
-        if not distributed.is_main():
-            return
         began = time.perf_counter()
         wall, cpu = self._clock()
         state = asdict(replace(self.state, wall_seconds=wall, cpu_seconds=cpu))
         state["best_loss"] = None if math.isinf(self.state.best_loss) else self.state.best_loss
         tensors = self.engine.state() | {f"best/{name}": value for name, value in self.best.items()}
         saved = Saved(tensors, {"num_steps": self.num_steps, "progress": state})
-        save_checkpoint(self.context.checkpoints, step=self.state.step, saved=saved)
+        if distributed.is_main():
+            save_checkpoint(self.context.checkpoints, step=self.state.step, saved=saved)
         self.last_save = time.perf_counter()
         self.save_cost = self.last_save - began
 

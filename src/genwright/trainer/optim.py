@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from genwright.trainer.config import OptimiserConfig
+from genwright.trainer.sharding import split_like, whole
 
 
 class PartOptimiser:
@@ -22,6 +23,7 @@ class PartOptimiser:
         parameters: Mapping[str, nn.Parameter],
         *,
         originals: Mapping[str, Tensor],
+        embeddings: Collection[str],
         config: OptimiserConfig,
         learning_rate: float,
         average: bool,
@@ -30,7 +32,7 @@ class PartOptimiser:
         self._working = dict(parameters)
         self.masters = {name: _master(value, original=originals[name]) for name, value in parameters.items()}
         self.averages = {name: m.detach().clone() for name, m in self.masters.items()} if average else {}
-        self.optimisers = _optimisers(self.masters, self._working, config=config, learning_rate=learning_rate)
+        self.optimisers = _optimisers(self.masters, embeddings=embeddings, config=config, learning_rate=learning_rate)
 
     def clear(self) -> None:
         """Forgets all gradients."""
@@ -64,7 +66,7 @@ class PartOptimiser:
                 group["lr"] = group["initial_lr"] * rate
             optimiser.step()
         self.publish()
-        return float(norm)
+        return float(whole(norm))
 
     @torch.no_grad()
     def publish(self, source: Mapping[str, Tensor] | None = None) -> None:
@@ -88,20 +90,22 @@ class PartOptimiser:
         for place, optimiser in enumerate(self.optimisers):
             for index, entries in optimiser.state_dict()["state"].items():
                 out |= {f"optimiser.{place}.{index}.{key}": value for key, value in entries.items()}
-        return out
+        return {name: whole(value) for name, value in out.items()}
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor], /) -> None:
         """Takes up what `state` gave."""
         for kind, targets in (("master", self.masters), ("average", self.averages)):
             for name, value in targets.items():
-                value.copy_(state[f"{kind}.{name}"])
+                value.copy_(split_like(state[f"{kind}.{name}"], like=value))
         for place, optimiser in enumerate(self.optimisers):
+            owners = [parameter for group in optimiser.param_groups for parameter in group["params"]]
             entries: dict[int, dict[str, Tensor]] = {}
             for name, value in state.items():
                 head, _, key = name.rpartition(".")
                 if head.startswith(f"optimiser.{place}."):
-                    entries.setdefault(int(head.rpartition(".")[2]), {})[key] = value.clone()
+                    index = int(head.rpartition(".")[2])
+                    entries.setdefault(index, {})[key] = split_like(value.clone(), like=owners[index])
             optimiser.load_state_dict({"state": entries, "param_groups": optimiser.state_dict()["param_groups"]})
         self.publish()
 
@@ -112,20 +116,17 @@ def _master(parameter: nn.Parameter, *, original: Tensor) -> nn.Parameter:
 
 def _optimisers(
     masters: Mapping[str, nn.Parameter],
-    working: Mapping[str, nn.Parameter],
     *,
+    embeddings: Collection[str],
     config: OptimiserConfig,
     learning_rate: float,
 ) -> list[Optimizer]:
     """Muon takes the matrices between embedding and head, AdamW the rest; vectors are not decayed."""
 
-    def is_embedding(name: str) -> bool:
-        return bool(getattr(working[name], "is_embedding", False))
-
-    matrices = [n for n, m in masters.items() if m.ndim == 2 and not is_embedding(n) and config.kind == "muon"]
+    matrices = [n for n, m in masters.items() if m.ndim == 2 and n not in embeddings and config.kind == "muon"]
     rest = [name for name in masters if name not in set(matrices)]
-    decayed = [masters[n] for n in rest if masters[n].ndim >= 2 and not is_embedding(n)]
-    embedding = [masters[n] for n in rest if masters[n].ndim >= 2 and is_embedding(n)]
+    decayed = [masters[n] for n in rest if masters[n].ndim >= 2 and n not in embeddings]
+    embedding = [masters[n] for n in rest if masters[n].ndim >= 2 and n in embeddings]
     vectors = [masters[n] for n in rest if masters[n].ndim < 2]
     out: list[Optimizer] = []
     if matrices:
@@ -144,7 +145,7 @@ def _optimisers(
     return out
 
 
-def _muon(parameters: Iterable[nn.Parameter], *, config: OptimiserConfig, learning_rate: float) -> Optimizer:
+def _muon(parameters: Sequence[nn.Parameter], *, config: OptimiserConfig, learning_rate: float) -> Optimizer:
     """Muon with updates as large per entry as AdamW's. Source: Moonlight, arXiv:2502.16982, section 2.2."""
     return Muon(
         parameters,

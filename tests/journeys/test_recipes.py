@@ -1,0 +1,130 @@
+"""Every recipe from files to a release, in miniature."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from genwright.project import Project
+from genwright.project.recipes import recipes
+
+WANTED = {"documents_kept", "codec_round_trip", "bits_per_byte", "bits_per_byte_difference", "copied_8gram_share"}
+
+
+@pytest.fixture(scope="session", params=sorted(recipes()))
+def released(request, miniature, genwright, tmp_path_factory):
+    """A finished miniature: (folder, parsed output)."""
+    folder = miniature(request.param, tmp_path_factory.mktemp("journey") / request.param)
+    done = genwright(folder, "run", "--json", *genwright.arguments(request.param))
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)[0], request.param
+
+
+@pytest.mark.slow
+def test_all_stages_ran_and_claimed(released):
+    _, result, _ = released
+    assert [step["stage"] for step in result["steps"]] == ["data", "fit", "train", "evaluate", "release"]
+    assert {claim["metric"] for claim in result["claims"]} >= WANTED
+    labels = {claim["label"].split(",")[0] for claim in result["claims"] if claim["metric"] == "bits_per_byte"}
+    assert {"", "reference: uniform over bytes", "reference: n-gram", "reference: xz -9e"} <= labels
+    (uniform,) = [c for c in result["claims"] if c["label"] == "reference: uniform over bytes"]
+    assert uniform["estimate"]["value"] == 8.0
+
+
+@pytest.mark.slow
+def test_a_second_run_hits_everything(released, genwright):
+    folder, result, recipe = released
+    again = json.loads(genwright(folder, "run", "--json", *genwright.arguments(recipe)).stdout)[0]
+    assert {step["state"] for step in again["steps"]} == {"hit"}
+    assert [step["outputs"] for step in again["steps"]] == [step["outputs"] for step in result["steps"]]
+
+
+@pytest.mark.slow
+def test_everything_verifies(released, genwright):
+    folder, _, _ = released
+    done = genwright(folder, "verify", "--json")
+    assert done.returncode == 0, done.stdout
+    found = json.loads(done.stdout)
+    assert found["problems"] == []
+    assert found["claims"] > 30
+
+
+@pytest.mark.slow
+def test_the_card_links_every_number_to_a_claim(released):
+    folder, result, _ = released
+    release = Project.find(folder).ledger.store.path(result["steps"][-1]["outputs"]["release"])
+    card, claims = (release / "README.md").read_text(), (release / "claims.md").read_text()
+    links = re.findall(r"\(claims\.md#(c-[0-9a-f]+)\)", card)
+    assert len(links) > 15
+    assert all(f'<a id="{link}"></a>' in claims for link in links)
+    known = {f"c-{claim['id'][:16]}" for claim in result["claims"]}
+    assert set(links) <= known
+
+
+@pytest.mark.slow
+def test_the_checksums_of_a_release_hold(released):
+    import hashlib
+
+    folder, result, _ = released
+    release = Project.find(folder).ledger.store.path(result["steps"][-1]["outputs"]["release"])
+    lines = (release / "SHA256SUMS").read_text().splitlines()
+    assert len(lines) >= 8
+    for line in lines:
+        digest, _, name = line.partition("  ")
+        assert hashlib.sha256((release / name).resolve().read_bytes()).hexdigest() == digest, name
+
+
+@pytest.mark.slow
+def test_the_released_system_generates_the_same_twice(released, genwright):
+    folder, _, _ = released
+    words = ["generate", "The ", "--max-tokens", "12", "--seed", "3", "--no-stream", "--json"]
+    first, second = (json.loads(genwright(folder, *words).stdout) for _ in range(2))
+    assert first == second
+    assert first[0]["text"].startswith("The ")
+    streamed = genwright(folder, *words[:-2]).stdout
+    assert streamed.rstrip("\n") == first[0]["text"].rstrip("\n")
+
+
+@pytest.mark.slow
+def test_the_export_loads_in_transformers_with_equal_logits(released, genwright, tmp_path):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder, result, _ = released
+    system = result["steps"][3]["outputs"]["system"]
+    assert genwright(folder, "export", system[:12], str(tmp_path / "hf")).returncode == 0
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "hf", dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "hf")
+    ours = Project.find(folder).system(system)
+    text = "def f(x):\n    return x\n"
+    ids = torch.tensor([ours.encode_prompt(text)])
+    assert tokenizer(text, add_special_tokens=False)["input_ids"] == ids[0, 1:].tolist()
+    with torch.no_grad():
+        theirs = model(ids).logits.log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])[:, 0]
+    from genwright.core.protocols import Tokens
+
+    own = ours.family.token_log_prob(Tokens(ids)).detach()[0]
+    torch.testing.assert_close(own, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_one_byte_of_the_model_changed_and_it_is_not_served(released, genwright):
+    folder, result, _ = released
+    model = Project.find(folder).ledger.store.path(result["steps"][2]["outputs"]["model"]) / "model.safetensors"
+    clean = model.read_bytes()
+    model.chmod(0o600)
+    try:
+        model.write_bytes(clean[:-1] + bytes([clean[-1] ^ 1]))
+        done = genwright(folder, "generate", "a")
+        assert done.returncode == 1
+        assert "model.safetensors is not what was stored" in done.stderr
+        assert "model.safetensors" in genwright(folder, "verify").stdout
+    finally:
+        model.write_bytes(clean)
+
+
+def test_recipes_are_complete():
+    for name, folder in recipes().items():
+        for file in ("genwright.toml", "policy.toml", "README.md"):
+            assert (Path(folder) / file).is_file(), f"recipe {name} lacks {file}"

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from genwright.detect.shingles import Hashes, join_hashes
+from genwright.detect.shingles import Hashes, distinct, join_hashes
 
 RECALL = 0.99
 ALL_PAIRS_UP_TO = 32
@@ -35,7 +35,8 @@ def candidate_pairs(signatures: Signatures, /, *, shape: tuple[int, int], thresh
     for band in range(bands):
         columns = signatures[:, band * rows : (band + 1) * rows].astype(np.uint64)
         found = _pairs_of_band(_band_keys(columns), signatures, threshold=threshold)
-        packed = np.union1d(packed, (found[:, 0].astype(np.uint64) << np.uint64(32)) | found[:, 1].astype(np.uint64))
+        keys = (found[:, 0].astype(np.uint64) << np.uint64(32)) | found[:, 1].astype(np.uint64)
+        packed = distinct(np.concatenate([packed, keys]))
     return np.stack([packed >> np.uint64(32), packed & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
 
 

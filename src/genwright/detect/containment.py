@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genwright.detect.shingles import Hashes
+from genwright.detect.shingles import Hashes, distinct
 
 KEEP_ALL_UP_TO = 512
 MIN_EVIDENCE = 12
@@ -19,7 +19,7 @@ def sketch_hashes(hashes: Hashes, /, *, rate: int) -> Hashes:
     """The sorted distinct hashes of a short text; of a long one those in the lowest `1/rate` of the range."""
     if len(hashes) > KEEP_ALL_UP_TO:
         hashes = hashes[hashes < _limit(rate)]
-    return np.unique(hashes)
+    return distinct(hashes)
 
 
 def contained_pairs(samples: Sequence[Hashes], /, *, rate: int, threshold: float) -> list[tuple[int, int, float]]:

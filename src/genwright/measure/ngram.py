@@ -85,7 +85,7 @@ def _discounts(counts: NDArray[np.int64]) -> Floats:
     if all(n):
         y = n[0] / (n[0] + 2 * n[1])
         found = [0.0, *(k - (k + 1) * y * n[k] / n[k - 1] for k in (1, 2, 3))]
-    return np.clip(np.array(found), 0.0, [0.0, 0.99, 1.99, 2.99])
+    return np.asarray(np.clip(np.array(found), 0.0, [0.0, 0.99, 1.99, 2.99]))
 
 
 def _unique(packed: Words) -> tuple[Words, NDArray[np.int64]]:

@@ -88,7 +88,7 @@ class TransformerConfig(NetConfig):
 
     def learning_rate(self) -> float:
         """0.004 at width 256, falling with the square root of the width (assumption, tuned at 256 and 384 only)."""
-        return 0.004 * (256 / self.shape()[0]) ** 0.5
+        return float(0.004 * (256 / self.shape()[0]) ** 0.5)
 
     def shape(self) -> tuple[int, int, int, int, int]:
         """(d_model, num_layers, num_heads, num_kv_heads, d_ff) of a resolved config."""
@@ -127,7 +127,7 @@ class LstmConfig(NetConfig):
     def learning_rate(self) -> float:
         """0.003 at width 512, falling with the square root of the width (assumption, tuned at one width)."""
         assert self.d_model, "resolve() first"
-        return 0.003 * (512 / self.d_model) ** 0.5
+        return float(0.003 * (512 / self.d_model) ** 0.5)
 
 
 def _inner_width(d_model: int, *, per_token: int) -> int:

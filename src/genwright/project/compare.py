@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from genwright.core.claim import Claim, Estimate
 from genwright.core.errors import SpecError
+from genwright.ledger import Ledger
 
-if TYPE_CHECKING:
-    from genwright.project.project import Project
+
+class Memory(Protocol):
+    """What comparing asks of a project."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+    def current_claims(self, *, overrides: Sequence[str] = ()) -> Mapping[str, tuple[Claim, ...]]: ...
+    def checked_path(self, digest: str, /) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class Row:
     p_holm: float | None = None
 
 
-def compare(project: "Project", names: Sequence[str], /, *, overrides: Sequence[str] = ()) -> list[Row]:
+def compare(project: Memory, names: Sequence[str], /, *, overrides: Sequence[str] = ()) -> list[Row]:
     """Rows metric by metric; without names, all variants of the matrix.
 
     Raises:
@@ -51,12 +59,12 @@ def compare(project: "Project", names: Sequence[str], /, *, overrides: Sequence[
     return _holm(rows)
 
 
-def _variants(project: "Project", overrides: Sequence[str]) -> list[Side]:
+def _variants(project: Memory, overrides: Sequence[str]) -> list[Side]:
     found = project.current_claims(overrides=overrides)
     return [Side(name or "(single)", _by_metric(claims)) for name, claims in found.items() if claims]
 
 
-def _side(project: "Project", name: str, overrides: Sequence[str]) -> Side:
+def _side(project: Memory, name: str, overrides: Sequence[str]) -> Side:
     variants = project.current_claims(overrides=overrides)
     if name in variants:
         return Side(name, _by_metric(variants[name]))
@@ -74,7 +82,7 @@ def _by_metric(claims: Any) -> dict[tuple[str, str], Claim]:
     return {(claim.metric, claim.label): claim for claim in claims}
 
 
-def _rows(project: "Project", sides: Sequence[Side], key: tuple[str, str]) -> list[Row]:
+def _rows(project: Memory, sides: Sequence[Side], key: tuple[str, str]) -> list[Row]:
     first, rows = sides[0].claims[key], []
     for side in sides:
         claim = side.claims.get(key)
@@ -87,7 +95,7 @@ def _rows(project: "Project", sides: Sequence[Side], key: tuple[str, str]) -> li
     return rows
 
 
-def _paired(project: "Project", claim: Claim, first: Claim) -> dict[str, Any]:
+def _paired(project: Memory, claim: Claim, first: Claim) -> dict[str, Any]:
     from genwright.measure import derive, pair, read_scores
 
     new, old = (read_scores(project.checked_path(c.scores)) for c in (claim, first))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genwright.core.claim import Claim
 from genwright.core.digest import json_digest
@@ -88,7 +89,7 @@ def _claim_problems(ledger: Ledger, progress: Progress) -> tuple[list[str], int]
 def _rederive(ledger: Ledger, claims: list[Claim]) -> Iterator[str]:
     from genwright.measure import derive, read_scores
 
-    tables: dict[str, dict[str, list[object]]] = {}
+    tables: dict[str, dict[str, list[Any]]] = {}
     done: dict[str, object] = {}
     for claim in claims:
         if claim.scores not in ledger.store:

@@ -18,7 +18,7 @@ TEMPLATES = Path(__file__).parent
 def model_card(config: ReleaseConfig, context: Context, verdict: Mapping[str, Any], /) -> str:
     """The card as Markdown with its YAML front matter."""
     by_stage = _by_stage(context)
-    return _template("card.md.j2").render(
+    card: str = _template("card.md.j2").render(
         config=config,
         system=context.inputs["system"].digest,
         inputs=context.inputs,
@@ -28,11 +28,13 @@ def model_card(config: ReleaseConfig, context: Context, verdict: Mapping[str, An
         costs=[_cost(stage, run) for stage, run in context.facts["runs"].items()],
         samples=_samples(context),
     )
+    return card
 
 
 def claims_page(claims: Sequence[Claim], /) -> str:
     """Every claim with its evidence, one anchor each."""
-    return _template("claims.md.j2").render(claims=claims)
+    page: str = _template("claims.md.j2").render(claims=claims)
+    return page
 
 
 def _template(name: str) -> Any:

@@ -39,27 +39,27 @@ def contained(short, long):
 
 def test_the_longest_of_similar_documents_stays():
     found = rows(10, 30, 20, 5)
-    assert mark_near_duplicates(found, [similar(0, 1), similar(1, 2)]) == {0: 1, 2: 1}
+    assert mark_near_duplicates(found, pairs=[similar(0, 1), similar(1, 2)]) == {0: 1, 2: 1}
     assert [row.near_duplicate for row in found] == [True, False, True, False]
 
 
 def test_the_first_of_equally_long_documents_stays():
-    assert mark_near_duplicates(rows(7, 7, 7), [similar(0, 1), similar(1, 2)]) == {1: 0, 2: 0}
+    assert mark_near_duplicates(rows(7, 7, 7), pairs=[similar(0, 1), similar(1, 2)]) == {1: 0, 2: 0}
 
 
 def test_a_contained_document_goes_without_joining_its_containers():
     found = rows(10, 100, 90)
     pairs = [contained(0, 1), contained(0, 2)]
-    assert mark_near_duplicates(found, pairs) == {0: 1}
-    assert group_names(found, pairs) == ["g0", "g0", "g0"]
+    assert mark_near_duplicates(found, pairs=pairs) == {0: 1}
+    assert group_names(found, pairs=pairs) == ["g0", "g0", "g0"]
 
 
 def test_circles_end_at_a_document_that_stays():
     found = rows(10, 12)
-    stands_for = mark_near_duplicates(found, [contained(0, 1), contained(1, 0)])
+    stands_for = mark_near_duplicates(found, pairs=[contained(0, 1), contained(1, 0)])
     assert stands_for == {0: 1}
 
 
 def test_near_duplicates_pull_their_groups_together():
     found = [Row(str(n), "s", group, 1) for n, group in enumerate(["a", "a", "b", "b", "c"])]
-    assert group_names(found, [similar(1, 2)]) == ["a", "a", "a", "a", "c"]
+    assert group_names(found, pairs=[similar(1, 2)]) == ["a", "a", "a", "a", "c"]

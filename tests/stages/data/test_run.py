@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from pydoc_data.topics import topics
 
 import pyarrow.parquet as pq
 import pytest
@@ -157,6 +158,23 @@ def test_unreadable_documents_are_dropped_where_the_source_says_so(root, make_co
     result = run(config(sources=[source]), make_context(root))
     assert scores_of(result)["corpus/latin.txt"]["reason"] == "wrong-encoding"
     assert str(root) not in json.dumps(table(result, "dropped"))
+
+
+@pytest.mark.slow
+def test_language_and_quality(tmp_path, make_context):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    german = "Der Fluss fließt durch den alten Wald, und im Winter liegt der Garten unter einer Decke aus Schnee. "
+    for name in ("assert", "break", "calls", "class", "comparisons"):
+        (folder / f"{name}.txt").write_text(topics[name])
+    (folder / "german.txt").write_text(german * 2)
+    (folder / "table.txt").write_text("The 12 and 14 of 15 16 18\n" * 60)
+    filters = {"languages": ["en"], "quality": "prose"}
+    dropped = {row["id"]: row for row in table(run(config(filters=filters), make_context(tmp_path)), "dropped")}
+    assert set(dropped) == {"corpus/german.txt", "corpus/table.txt"}
+    assert (dropped["corpus/german.txt"]["step"], dropped["corpus/german.txt"]["reason"]) == ("language", "language")
+    assert dropped["corpus/german.txt"]["detail"].startswith("de, confidence ")
+    assert dropped["corpus/table.txt"]["step"] == "quality"
 
 
 def test_one_document_and_nothing_left(tmp_path, make_context):

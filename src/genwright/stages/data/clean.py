@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from genwright.detect import pii, secrets
+from genwright.detect import language, pii, quality, secrets
 from genwright.detect.near_duplicates import NearDuplicates, Sketch, exact_digest
 from genwright.stages.data.config import DataConfig, FilterConfig, NearConfig
 from genwright.stages.data.outcome import Dropped, Kept, Outcome
@@ -44,6 +44,10 @@ def steps(config: DataConfig, /) -> Sequence[tuple[str, Step]]:
         chosen.append(("pii", lambda text: _redacted(*pii.redact(text))))
     if config.redact.secrets == "redact":
         chosen.append(("secrets", lambda text: _redacted(*secrets.redact(text))))
+    if config.filters.languages:
+        chosen.append(("language", lambda text: _check_language(text, filters=config.filters)))
+    if config.filters.quality != "off":
+        chosen.append(("quality", _quality_step(config.filters.quality)))
     return chosen
 
 
@@ -83,6 +87,21 @@ def check_length(text: str, /, *, filters: FilterConfig) -> Outcome:
     if filters.max_bytes and size > filters.max_bytes:
         return Dropped("too-long", f"{size} bytes")
     return Kept(text)
+
+
+def _check_language(text: str, *, filters: FilterConfig) -> Outcome:
+    code, confidence = language.identify(text)
+    if code in filters.languages and confidence >= filters.min_language_confidence:
+        return Kept(text)
+    return Dropped("language", f"{code}, confidence {confidence:.2f}")
+
+
+def _quality_step(rules: quality.RuleSet) -> Step:
+    def check(text: str) -> Outcome:
+        breach = quality.judge(text, rules=rules)
+        return Kept(text) if breach is None else Dropped(breach.reason, breach.detail)
+
+    return check
 
 
 def _redacted(text: str, counts: Mapping[str, int]) -> Outcome:

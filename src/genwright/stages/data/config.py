@@ -99,7 +99,17 @@ STAGE = StageSpec(
     run="genwright.stages.data.run:run",
     inputs=(),
     outputs={"dataset": "dataset", "data_scores": "scores"},
-    libraries=("pyarrow", "ftfy", "numpy", "rensa", "pypdf", "python-docx", "html-to-markdown", "datasets"),
+    libraries=(
+        "pyarrow",
+        "ftfy",
+        "numpy",
+        "rensa",
+        "py3langid",
+        "pypdf",
+        "python-docx",
+        "html-to-markdown",
+        "datasets",
+    ),
     external="genwright.stages.data.fingerprint:fingerprint",
     extra="data",
 )

@@ -58,8 +58,8 @@ def _settle_near_duplicates(config: DataConfig, gathered: Gathered, rows: Sequen
         return {}
     pairs = gathered.near.pairs()
     gathered.near = None  # half a kilobyte and more per document, not needed again
-    stands_for = mark_near_duplicates(rows, pairs)
-    for row, name in zip(rows, group_names(rows, pairs), strict=True):
+    stands_for = mark_near_duplicates(rows, pairs=pairs)
+    for row, name in zip(rows, group_names(rows, pairs=pairs), strict=True):
         row.group = name
     if config.near.duplicates == "group":
         return {}

@@ -7,7 +7,7 @@ from genwright.detect.near_duplicates import DuplicatePair
 from genwright.stages.data.outcome import Row
 
 
-def mark_near_duplicates(rows: Sequence[Row], pairs: Sequence[DuplicatePair]) -> dict[int, int]:
+def mark_near_duplicates(rows: Sequence[Row], /, *, pairs: Sequence[DuplicatePair]) -> dict[int, int]:
     """For each document that another stands for, the index of that other; `rows` learn who has a near-duplicate.
 
     Among documents that resemble one another, directly or through others, the longest stays, the first of equals.
@@ -28,7 +28,7 @@ def mark_near_duplicates(rows: Sequence[Row], pairs: Sequence[DuplicatePair]) ->
     return stands_for
 
 
-def group_names(rows: Sequence[Row], pairs: Sequence[DuplicatePair]) -> list[str]:
+def group_names(rows: Sequence[Row], /, *, pairs: Sequence[DuplicatePair]) -> list[str]:
     """For each document the name of its group, where near-duplicates pull their whole groups together."""
     sets = DisjointSets(len(rows))
     first: dict[str, int] = {}

@@ -17,7 +17,7 @@ _ROW_GROUP_BYTES = 4 << 20
 class TableWriter:
     """Appends rows to a Parquet file, a row group each time some megabytes of text have gathered."""
 
-    def __init__(self, path: Path, schema: pa.Schema, *, compression: str) -> None:
+    def __init__(self, path: Path, /, *, schema: pa.Schema, compression: str) -> None:
         self._schema = schema
         self._file = pq.ParquetWriter(path, schema, compression=compression, use_dictionary=["source", "licence"])
         self._rows: list[dict[str, Any]] = []
@@ -47,7 +47,7 @@ class TableWriter:
 @contextmanager
 def table_writer(path: Path, /, *, schema: pa.Schema, compression: str = "zstd") -> Iterator[TableWriter]:
     """A writer that is closed at the end, whatever happens."""
-    writer = TableWriter(path, schema, compression=compression)
+    writer = TableWriter(path, schema=schema, compression=compression)
     try:
         yield writer
     finally:

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 from genwright.core.config import Config
 from genwright.core.errors import DependencyError, SpecError
 
-GROUPS = ("stages", "nets", "families", "modalities", "codecs", "systems")
+GROUPS = ("stages", "nets", "families", "modalities", "codecs")
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def test_language_and_quality(tmp_path, make_context):
     for name in ("assert", "break", "calls", "class", "comparisons"):
         (folder / f"{name}.txt").write_text(topics[name])
     (folder / "german.txt").write_text(german * 2)
-    (folder / "table.txt").write_text("The 12 and 14 of 15 16 18\n" * 60)
+    (folder / "table.txt").write_text("The river runs and the wood of the hill is 15 16 18 19 20 21.\n" * 60)
     filters = {"languages": ["en"], "quality": "prose"}
     dropped = {row["id"]: row for row in table(run(config(filters=filters), make_context(tmp_path)), "dropped")}
     assert set(dropped) == {"corpus/german.txt", "corpus/table.txt"}

@@ -54,7 +54,7 @@ def large_ledger(folder: Path) -> list[dict[str, object]]:
     ledger = Ledger(folder / ".genwright")
     body = {
         "subject": "0" * 64, "label": "", "metric": "bits_per_byte", "version": "1", "unit": "bit/byte",
-        "estimate": {"value": 2.0, "n": 25, "method": "percentile", "low": 1.9, "high": 2.1, "level": 0.95, "reason": None},
+        "estimate": {"value": 2.0, "n": 25, "method": "t", "low": 1.9, "high": 2.1, "level": 0.95, "reason": None},
         "derivation": {"estimator": "ratio", "columns": {"numerator": "a", "denominator": "b"}},
         "scores": "1" * 64, "data": None, "better": "lower", "headline": True, "run": "", "actor": "", "created": "",
     }  # fmt: skip
@@ -69,20 +69,44 @@ def large_ledger(folder: Path) -> list[dict[str, object]]:
 
 
 def recording(folder: Path) -> list[dict[str, object]]:
-    """Seconds a run spends outside its stage's own function (hashing, rows, meters), and on progress, over its wall time."""
+    """What the runner adds to a training stage (hashing, rows, meters, log), and a live bar, over the stage's time."""
     new_project("python-prose", folder)
     project = Project.find(folder)
     (folder / "policy.toml").write_text('name = "any"\n[[gates]]\nmetric = "bits_per_byte"\nmax = 9.0\n')
     spent = timed_parts()
-    start = time.perf_counter()
+    project.run(["fit"])
+    spent["train"] = 0.0
     project.run(["train"], overrides=['train.trainer.budget={time="60s"}'])
-    wall = time.perf_counter() - start
     train = project.ledger.runs(stage="train")[0]["cost"]["wall_s"]
-    share = 100 * spent["train"] / train
+    share, bar = 100 * spent["train"] / train, live_bar()
+    note = f"{spent['train']:.2f} s of {train:.1f} s"
     return [
-        {"what": "recording of a training run (ledger, hashing, meters, progress, log)", "value": round(share, 2),
-         "unit": "% of its wall time", "goal": "under 2", "note": f"{spent['train']:.2f} s of {train:.1f} s; all three stages {wall:.1f} s"}
-    ]  # fmt: skip
+        {
+            "what": "recording: ledger, hashing, meters, log",
+            "value": round(share, 2),
+            "unit": "% of wall time",
+            "note": note,
+        },
+        {"what": "live progress bar", "value": round(bar, 2), "unit": "% of one core"},
+        {"what": "both together", "value": round(share + bar, 2), "unit": "% of wall time", "goal": "under 2"},
+    ]
+
+
+def live_bar(*, seconds: float = 10.0, steps_per_second: int = 5) -> float:
+    """The CPU share of a drawn bar that is moved five times a second."""
+    from rich.console import Console
+
+    from genwright.cli.progress import BarProgress
+
+    progress = BarProgress()
+    with Path("/dev/null").open("w") as sink:
+        progress.console = Console(file=sink, force_terminal=True, width=120)
+        with progress.task("train", total=seconds * steps_per_second) as task:
+            start, cpu = time.perf_counter(), time.process_time()
+            while time.perf_counter() - start < seconds:
+                task.advance(1, note="loss 2.000, 5,000 tokens/s")
+                time.sleep(1 / steps_per_second)
+            return 100 * (time.process_time() - cpu) / seconds
 
 
 def timed_parts() -> dict[str, float]:

@@ -39,10 +39,10 @@ def rows_of(recipe: str, project: Project) -> list[dict[str, Any]]:
             shown = claim.metric in ("bits_per_byte", "bits_per_byte_difference") and "uniform" not in claim.label
             if shown and (net == "transformer" or not claim.label):
                 rows.append(_row(f"{recipe}: {claim.label or net}", claim.estimate, claim.metric))
-    for row in project.compare(overrides=overrides):
-        if row.metric == "bits_per_byte" and not row.label and row.difference is not None:
-            rows.append(_row(f"{recipe}: lstm minus transformer, paired", row.difference, "bits_per_byte_difference"))
-    return rows
+    found = [row for row in project.compare(overrides=overrides) if row.metric == "bits_per_byte" and not row.label]
+    paired = [row.difference for row in found if row.difference is not None]
+    what = f"{recipe}: lstm minus transformer, paired"
+    return rows + [_row(what, difference, "bits_per_byte_difference") for difference in paired]
 
 
 def _row(what: str, estimate: Any, metric: str) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""Rewrites what is generated in README and manual: command help, benchmark tables, the demo's output.
+
+python docs/generate.py [--check]    --check writes nothing and fails where something is out of date
+"""
+
+import contextlib
+import io
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+MARK = re.compile(r"<!-- generated:(\w+) -->\n.*?<!-- end:\1 -->", re.DOTALL)
+
+
+def cli_page() -> str:
+    """Every command's help."""
+    from genwright.cli.main import COMMANDS, make_parser
+
+    parts = ["# Commands", "", "```text", _help([]), "```", ""]
+    for name in COMMANDS:
+        parts += [f"## {name}", "", "```text", _help([name]), "```", ""]
+    assert make_parser().prog == "genwright"
+    return "\n".join(parts)
+
+
+def _help(words: list[str]) -> str:
+    from genwright.cli.main import make_parser
+
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        make_parser().parse_args([*words, "--help"])
+    return out.getvalue().rstrip()
+
+
+def results() -> list[dict[str, Any]]:
+    """The benchmark files that hold rows, by name."""
+    files = sorted((ROOT / "bench" / "results").glob("*.json"))
+    return [body for body in (json.loads(path.read_text(encoding="utf-8")) for path in files) if "rows" in body]
+
+
+def bench_tables(level: str) -> str:
+    """One table per benchmark."""
+    parts = []
+    for body in results():
+        machine = body["machine"]
+        where = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB"
+        parts += [f"{level} {body['title']}", "", f"`{body['command']}` on {where}.", ""]
+        parts += ["| what | value [interval] | unit | goal |", "|---|---|---|---|"]
+        parts += [_row(row) for row in body["rows"]]
+        parts.append("")
+    return "\n".join(parts).rstrip()
+
+
+def _row(row: dict[str, Any]) -> str:
+    interval = row.get("interval")
+    value = f"{row['value']} [{interval[0]}, {interval[1]}]" if interval else f"{row['value']}"
+    return f"| {row['what']} | {value} | {row.get('unit', '')} | {row.get('goal', '')} |"
+
+
+def demo_output() -> str:
+    """What `make demo` printed last."""
+    path = ROOT / "docs" / "demo.txt"
+    return "```text\n" + path.read_text(encoding="utf-8").rstrip() + "\n```" if path.exists() else ""
+
+
+def pages() -> dict[Path, str]:
+    """Every generated file with its content."""
+    blocks = {"demo": demo_output(), "bench": bench_tables("###")}
+
+    def fill(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return f"<!-- generated:{name} -->\n{blocks[name]}\n<!-- end:{name} -->"
+
+    readme = ROOT / "README.md"
+    return {
+        readme: MARK.sub(fill, readme.read_text(encoding="utf-8")),
+        ROOT / "docs" / "cli.md": cli_page(),
+        ROOT / "docs" / "benchmarks.md": "# Benchmarks\n\nWritten by `make readme` from `bench/results`.\n\n"
+        + bench_tables("##")
+        + "\n",
+    }
+
+
+def main() -> int:
+    """Write, or check."""
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if "--check" in sys.argv:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is out of date: make readme")  # noqa: T201
+        return 1 if stale else 0
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

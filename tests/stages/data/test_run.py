@@ -19,6 +19,7 @@ from genwright.stages.data.fingerprint import fingerprint
 from genwright.stages.data.pool import ordered_map
 from genwright.stages.data.run import run
 from genwright.stages.data.worker import crossed
+from genwright.stages.data.writing import DOCUMENT, table_writer
 
 WORDS = ("ocean", "river", "garden", "winter", "letter", "engine", "copper", "silver", "planet", "window", "forest")
 
@@ -235,6 +236,12 @@ def test_sources_with_one_name_are_refused():
 
     with pytest.raises(SpecError, match="two sources are called 'corpus'"):
         config(sources=[{"path": "corpus"}, {"path": "corpus"}])
+
+
+def test_an_error_inside_the_block_is_the_one_that_is_raised(tmp_path):
+    with pytest.raises(OSError, match="disk full"), table_writer(tmp_path / "a.parquet", schema=DOCUMENT) as writer:
+        writer.add({"id": "a", "text": "b", "group": "c", "source": "d", "licence": "e"})
+        raise OSError("disk full")
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """The Parquet files of a dataset, written in batches; the same rows give the same bytes."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,12 @@ class TableWriter:
         self._flush()
         self._file.close()
 
+    def abandon(self) -> None:
+        """Closes the file without what is held: after a full disk another write would only hide the first error."""
+        self._rows = []
+        with suppress(OSError):
+            self._file.close()
+
     def _flush(self) -> None:
         if self._rows:
             self._file.write_table(pa.Table.from_pylist(self._rows, self._schema))
@@ -46,9 +52,11 @@ class TableWriter:
 
 @contextmanager
 def table_writer(path: Path, /, *, schema: pa.Schema, compression: str = "zstd") -> Iterator[TableWriter]:
-    """A writer that is closed at the end, whatever happens."""
+    """A writer whose file is whole at the end of the block; after an error it is closed as it is."""
     writer = TableWriter(path, schema=schema, compression=compression)
     try:
         yield writer
-    finally:
-        writer.close()
+    except BaseException:
+        writer.abandon()
+        raise
+    writer.close()

@@ -14,13 +14,13 @@ _EXTRA = "documents"
 
 def read_html(file: SourceFile, *, source: SourceConfig) -> Iterator[Record | UnreadableError]:
     """The page as Markdown, without scripts, styles and navigation."""
-    library = load_reference("html_to_markdown:api", extra=_EXTRA)
+    convert = load_reference("html_to_markdown:convert", extra=_EXTRA)
     options = load_reference("html_to_markdown:ConversionOptions", extra=_EXTRA)(
         extract_metadata=False, skip_images=True, max_input_size=source.max_document_bytes
     )
     data = read_all(file.path, limit_bytes=source.max_document_bytes)
     page = decode(data, where=str(file.path), source=source)
-    yield _extracted(file, lambda: str(library.convert(page, options).content or ""))
+    yield _extracted(file, lambda: str(convert(page, options).content or ""))
 
 
 def read_pdf(file: SourceFile, *, source: SourceConfig) -> Iterator[Record | UnreadableError]:

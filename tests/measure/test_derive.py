@@ -118,6 +118,16 @@ def test_zero_denominators_and_overflow_are_not_estimable() -> None:
     assert huge.value is None and "too large" in str(huge.reason)
 
 
+@pytest.mark.parametrize("num_zeros", [1, 12, 18, 21, 23])
+def test_mostly_zeros_give_an_interval_within_reach(num_zeros: int) -> None:
+    cells = [0.0] * num_zeros + [0.01 * n for n in range(1, 25 - num_zeros)]
+    found = derive({"x": cells}, derivation=Derivation("mean", VALUE, interval="bootstrap"))
+    assert found.low is not None and found.high is not None
+    assert -0.01 < found.low <= found.value <= found.high <= 2 * max(cells)  # type: ignore[operator]
+    if num_zeros >= 12:
+        assert found.low >= 0.0
+
+
 def test_identical_units_have_an_interval_of_width_zero() -> None:
     found = derive({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, 3.0]}, derivation=DIFFERENCE)
     assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)

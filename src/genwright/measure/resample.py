@@ -50,7 +50,7 @@ def studentized(influence: Floats, /, *, resamples: int, seed: int) -> Floats:
         deviation = influence[indices].sum(axis=1)
         spread = squares[indices].sum(axis=1) - np.square(deviation) / n
         error = np.sqrt(np.maximum(spread, 0.0) * n / (n - 1))
-        usable = error > 1e-9 * np.sqrt(squares.sum())
+        usable = error > 1e-6 * np.sqrt(squares.sum())
         blocks.append(deviation[usable] / error[usable])
     return np.concatenate(blocks)
 

@@ -63,6 +63,11 @@ class Statistic:
         weights = [term.denominator for term in self.terms if term.denominator is not None]
         return min([float(w.sum() ** 2 / np.square(w).sum()) for w in weights], default=float(self.num_units))
 
+    def most_common_share(self) -> float:
+        """The share of units that have the most common influence."""
+        _, counts = np.unique(self.influence(), return_counts=True)
+        return float(counts.max() / self.num_units)
+
     def is_plain_mean(self) -> bool:
         """True where every unit weighs the same, so that the statistic is a mean of independent numbers."""
         return all(t.denominator is None or bool((t.denominator == t.denominator[0]).all()) for t in self.terms)

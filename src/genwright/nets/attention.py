@@ -31,7 +31,7 @@ def rotary_table(
 def rotate(x: Float[Tensor, "... h"], cos: Float[Tensor, "... h"], sin: Float[Tensor, "... h"]) -> Tensor:
     """`x` turned by its positions' angles."""
     first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-second, first), dim=-1) * sin
+    return torch.addcmul(x * cos, torch.cat((-second, first), dim=-1), sin)
 
 
 def causal_attention(
@@ -48,11 +48,12 @@ def causal_attention(
         return functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])
     batch, heads, length, width = q.shape
     groups = k.shape[1]
-    folded = (q * width**-0.5).reshape(batch, groups, heads // groups * length, width)
-    scores = (folded @ k.transpose(-1, -2)).view(batch, groups, heads // groups, length, length)
-    ahead = torch.ones(length, length, dtype=torch.bool, device=q.device).triu(1)
-    weights = scores.masked_fill(ahead, float("-inf")).softmax(-1)
-    mixed: Tensor = weights.view(batch, groups, -1, length) @ v
+    folded = q.reshape(batch * groups, -1, width)
+    keys = k.reshape(batch * groups, length, width).transpose(1, 2)
+    ahead = torch.full((length, length), float("-inf"), dtype=q.dtype, device=q.device).triu(1)
+    scores = torch.baddbmm(ahead.repeat(heads // groups, 1), folded, keys, alpha=width**-0.5)
+    weights = scores.softmax(-1)
+    mixed = torch.bmm(weights, v.reshape(batch * groups, length, width))
     return mixed.view(batch, heads, length, width)
 
 

@@ -13,23 +13,9 @@ from genwright.nets.attention import AttentionKind, cached_attention, causal_att
 from genwright.nets.config import TransformerConfig
 from genwright.nets.mixture import FeedForward, MixtureOfExperts
 from genwright.nets.net import TokenNet
+from genwright.nets.norm import RmsNorm
 
 EMBEDDING_STD = 0.02
-
-
-class RmsNorm(nn.Module):
-    """x / rms(x) * weight. Source: arXiv:1910.07467, equation 4."""
-
-    def __init__(self, width: int, *, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
-        self.eps = eps
-
-    def forward(self, x: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
-        """The normalised input, in its own precision; the mean square is taken in float32."""
-        wide = x.float()
-        scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
-        return (wide * scale).to(x.dtype) * self.weight
 
 
 class Attention(nn.Module):

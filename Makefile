@@ -7,7 +7,7 @@ INSTALL = PIP_CONSTRAINT=constraints.txt $(V)/bin/python -m pip install -q --onl
 
 $(V)/.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(V)
-	$(INSTALL) -e '.[all,test]'
+	$(INSTALL) -e '.[all,test,docs]'
 	touch $@
 
 demo: $(V)/.ok
@@ -20,8 +20,8 @@ demo: $(V)/.ok
 test: lint types walls tests
 
 lint: $(V)/.ok
-	$(V)/bin/ruff check src tests bench examples
-	$(V)/bin/ruff format --check src tests bench examples
+	$(V)/bin/ruff check src tests bench docs
+	$(V)/bin/ruff format --check src tests bench docs
 
 types: $(V)/.ok
 	$(V)/bin/mypy
@@ -34,6 +34,17 @@ tests: $(V)/.ok
 
 docs: $(V)/.ok
 	$(V)/bin/python -m sphinx -W -q -b html docs docs/_build
+
+readme: $(V)/.ok
+	rm -rf demo
+	($(MAKE) --no-print-directory demo 2>&1 | tee docs/demo.txt)
+	COLUMNS=100 $(V)/bin/python docs/generate.py
+
+constraints:
+	rm -rf build/venv
+	$(PY) -m venv build/venv
+	build/venv/bin/python -m pip install -q --only-binary :all: -c constraints.txt -e ".[all,test,docs]"
+	build/venv/bin/python -m pip freeze --exclude-editable | sed "s,+cpu$$,," > constraints.txt
 
 clean:
 	rm -rf $(V) demo docs/_build

@@ -1,0 +1,150 @@
+"""The command line as a person and a program meet it: exit codes, JSON, streams, colour, help."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from genwright.cli.evidence import estimate_text
+from genwright.cli.main import COMMANDS, make_parser
+from genwright.cli.output import Output
+from genwright.core.claim import Estimate
+from genwright.core.errors import DependencyError, GateError
+
+SPEC = '[project]\nname = "p"\n[data]\n[[data.sources]]\npath = "docs/*.txt"\n[fit]\n'
+
+
+def call(folder, *words, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "genwright", *words],
+        cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "genwright.toml").write_text(SPEC)
+    (tmp_path / "docs").mkdir()
+    for number in range(30):
+        words = " ".join(f"word{(number * 7919 + k * k * 31) % 5003}" for k in range(60))
+        (tmp_path / "docs" / f"{number}.txt").write_text(f"Document {number}. {words}.\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["frobnicate"], 2, "invalid choice"),
+        ([], 2, ""),
+        (["show", "zzz"], 2, "nothing in the ledger"),
+        (["run", "train"], 2, "no section [train]"),
+        (["run", "--set", "data.sources=1"], 2, "data.sources"),
+        (["run", "--set", "dta.name=x"], 2, "did you mean [data]"),
+        (["claims", "--limit", "0"], 2, "must be at least 1"),
+        (["serve"], 2, "nothing is released"),
+        (["compare", "a"], 2, "nothing in the ledger"),
+        (["-C", "/nowhere", "plan"], 2, "no genwright.toml"),
+    ],
+)
+def test_wrong_use_exits_2_with_a_reason_and_no_traceback(project, words, code, message):
+    done = call(project, *words)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_are_json_under_json(project):
+    done = call(project, "show", "zzz", "--json")
+    error = json.loads(done.stderr)["error"]
+    assert error["code"] == "spec"
+    assert error["hint"]
+
+
+@pytest.mark.slow
+def test_data_goes_to_stdout_and_progress_to_stderr(project):
+    done = call(project, "run", "--json")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)
+    assert [step["stage"] for step in result["steps"]] == ["data", "fit"]
+    assert all(json.loads(line) for line in done.stderr.splitlines())
+    for words in (["plan"], ["status"], ["claims"], ["verify"], ["gc"], ["doctor"], ["new"]):
+        parsed = json.loads(call(project, *words, "--json").stdout)
+        assert parsed is not None
+    table = call(project, "claims")
+    assert "codec_round_trip" in table.stdout
+    assert "\x1b[" not in table.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("bad.txt", b"caf\xe9 au lait " * 20, "bad.txt"),
+        ("empty.txt", b"", None),
+        ("huge.txt", b"x" * 20_000_000, "huge.txt"),
+    ],
+)
+def test_bad_files_are_named_or_dropped(project, name, content, message):
+    (project / "docs" / name).write_bytes(content)
+    done = call(project, "run", "data")
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (2 if message else 0), done.stderr
+    assert message is None or message in done.stderr
+
+
+@pytest.mark.parametrize("path", ["../*.txt", "docs/link.txt"])
+def test_paths_out_of_the_project_are_refused(project, tmp_path_factory, path):
+    outside = tmp_path_factory.mktemp("outside") / "secret.txt"
+    outside.write_text("secret " * 50)
+    (project / "docs" / "link.txt").symlink_to(outside)
+    done = call(project, "run", "data", "--set", f'data.sources=[{{path = "{path}"}}]')
+    assert done.returncode == 2
+    assert path.split("/")[-1].removeprefix("*") in done.stderr or "out of" in done.stderr
+
+
+def test_a_single_document_cannot_be_split(project):
+    done = call(project, "run", "data", "--set", 'data.sources=[{path = "docs/1.txt"}]')
+    assert done.returncode == 2
+    assert "split" in done.stderr
+
+
+def test_missing_extras_exit_5_with_the_command(capsys):
+    error = DependencyError("this needs the Python module 'x'", hint="pip install 'genwright[web]'")
+    Output().error(error)
+    assert error.exit_code == 5
+    assert "pip install 'genwright[web]'" in capsys.readouterr().err
+    assert GateError("no").exit_code == 3
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_completion_knows_every_command(shell, tmp_path):
+    done = call(tmp_path, "completion", shell)
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_takes_json(name):
+    arguments = {"show": ["x"], "export": ["x", "y"], "completion": ["bash"]}.get(name, [])
+    assert make_parser().parse_args([name, *arguments, "--json"]).as_json
+    assert COMMANDS[name].help
+
+
+def test_a_closed_pipe_is_no_error(project):
+    command = f"{sys.executable} -m genwright doctor --json | head -c 1"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], cwd=project, capture_output=True, check=False)
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        (Estimate(None, n=1, method="t", reason="one document"), "not estimable: one document"),
+        (Estimate(465123.0, n=2, method="sum"), "465,123"),
+        (Estimate(2.0, n=9, method="b", low=1.5, high=2.25, level=0.95), "2 [1.5, 2.25]"),
+    ],
+)
+def test_estimates_as_text(estimate, text):
+    assert estimate_text(estimate) == text

@@ -8,7 +8,7 @@ from genwright.cli.evidence import claim_rows
 from genwright.cli.output import Output
 from genwright.cli.progress import make_progress
 from genwright.core.errors import GateError
-from genwright.project import Finished, Project
+from genwright.project import Finished, Project, is_follower
 from genwright.project.recipes import new_project, recipes
 
 
@@ -46,6 +46,9 @@ def plan(arguments: argparse.Namespace, out: Output) -> int:
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Run stages, then show the claims and gates."""
     project = Project.find(arguments.project)
+    if is_follower():
+        project.run(arguments.stages, overrides=arguments.overrides, again=arguments.again)
+        return 0
     progress = make_progress(as_json=out.as_json)
     try:
         done = project.run(arguments.stages, overrides=arguments.overrides, again=arguments.again, progress=progress)

@@ -263,6 +263,11 @@ def _actor() -> str:
         return f"uid {os.getuid()}"
 
 
+def is_follower() -> bool:
+    """Whether torchrun started this process beside the one that records and reports."""
+    return _rank() > 0
+
+
 def _world_size() -> int:
     """Processes started together by torchrun; it enters the cache key, so it changes no result unseen."""
     return int(os.environ.get("WORLD_SIZE", "1"))

@@ -12,8 +12,6 @@ from torch.nn import functional
 from genwright.nets.config import LstmConfig
 from genwright.nets.net import TokenNet
 
-EMBEDDING_STD = 0.05
-
 
 class Lstm(TokenNet):
     """Embedding, LSTM layers with dropout between them, and a head tied to the embedding.
@@ -34,19 +32,27 @@ class Lstm(TokenNet):
         self._initialise()
 
     def _initialise(self) -> None:
-        nn.init.normal_(self.embed_tokens.weight, std=EMBEDDING_STD)
+        """Gates see inputs of variance 1 from the start; with PyTorch's own ranges training stays at unigrams."""
+        nn.init.normal_(self.embed_tokens.weight, std=self.d_model**-0.5)
         for parameter in self.parameters():
             parameter.is_embedding = True  # type: ignore[attr-defined]  # gates are no single map: AdamW, not Muon
         with torch.no_grad():
             for layer in self.layers:
-                assert isinstance(layer, nn.LSTM)
                 gates = dict(layer.named_parameters())
+                nn.init.normal_(gates["weight_ih_l0"], std=self.d_model**-0.5)
+                for block in torch.split(gates["weight_hh_l0"], self.d_model):
+                    nn.init.orthogonal_(block)
                 gates["bias_ih_l0"][self.d_model : 2 * self.d_model].fill_(1.0)
                 gates["bias_hh_l0"].zero_()
 
+    def embed(self, ids: Int[Tensor, "n t"]) -> Float[Tensor, "n t d"]:
+        """Embeddings at variance 1: the tied matrix is kept at the scale the head needs."""
+        scaled: Tensor = self.embed_tokens(ids) * self.d_model**0.5
+        return scaled
+
     def features(self, ids: Int[Tensor, "b t"]) -> tuple[Float[Tensor, "b t d"], Float[Tensor, ""]]:
         """The last layer's outputs from a zero state; no auxiliary loss."""
-        x = self._drop(self.embed_tokens(ids))
+        x = self._drop(self.embed(ids))
         for layer in self.layers:
             x = self._drop(layer(x)[0])
         return x, torch.zeros((), device=x.device)
@@ -104,7 +110,7 @@ class RecurrentCache:
 
     @torch.no_grad()
     def _advance(self, ids: Int[Tensor, "n t"], *, rows: slice) -> Float[Tensor, "n t d"]:
-        x: Tensor = self._net.embed_tokens(ids)
+        x = self._net.embed(ids)
         for index, layer in enumerate(self._net.layers):
             state = (self._state[index, 0, None, rows].contiguous(), self._state[index, 1, None, rows].contiguous())
             x, (hidden, cell) = layer(x, state)

@@ -8,8 +8,6 @@ of each are left out. Run: python bench/train_speed.py --rounds 5
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 import tempfile
 import time
@@ -20,6 +18,7 @@ from typing import Any
 
 import torch
 
+import report
 from genwright.core import Context
 from genwright.core.protocols import Tokens, TokenShape
 from genwright.families import AutoregressiveConfig
@@ -220,32 +219,25 @@ def measure(rounds: int, *, steps: int) -> dict[str, list[float]]:
     return found
 
 
-def report(found: dict[str, list[float]], *, threads: int, steps: int) -> dict[str, Any]:
-    """Medians, ranges, ratios and the machine."""
+def rows_of(found: dict[str, list[float]]) -> list[dict[str, Any]]:
+    """Medians with their ranges, and the ratios that were to be reached."""
     medians = {name: statistics.median(values) for name, values in found.items()}
     best, peer = max(medians["genwright"], medians["genwright, compiled"]), max(medians[name] for name in PEERS)
-    return {
-        "unit": "tokens per CPU-second",
-        "machine": {"processor": cpu_name(), "threads": threads, "torch": str(torch.__version__)},
-        "steps_per_round": steps,
-        "median": medians,
-        "range": {name: [min(values), max(values)] for name, values in found.items()},
-        "rounds": found,
-        "ratio": {
-            "best of ours to best peer": best / peer,
-            "best of ours to the default": best / medians["transformers.Trainer float32"],
-            "ours to by hand": medians["genwright"] / medians["by hand, same net"],
-            "ours to by hand, compiled": medians["genwright, compiled"] / medians["by hand, same net, compiled"],
-        },
-    }
-
-
-def cpu_name() -> str:
-    """The processor's name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    default = medians["transformers.Trainer float32"]
+    by_hand = medians["genwright, compiled"] / medians["by hand, same net, compiled"]
+    eager = medians["genwright"] / medians["by hand, same net"]
+    unit = "tokens per CPU-second"
+    rows: list[dict[str, Any]] = [
+        {"what": name, "value": medians[name], "unit": unit, "interval": [min(values), max(values)]}
+        for name, values in found.items()
+    ]
+    return [
+        *rows,
+        {"what": "best of ours / best peer", "value": round(best / peer, 2), "unit": "x", "goal": "at least 1.25"},
+        {"what": "best of ours / the default", "value": round(best / default, 2), "unit": "x", "goal": "at least 2"},
+        {"what": "ours / by hand, compiled", "value": round(by_hand, 2), "unit": "x", "goal": "at least 1.0"},
+        {"what": "ours / by hand, eager", "value": round(eager, 2), "unit": "x", "goal": "at least 1.0"},
+    ]
 
 
 def main() -> None:
@@ -254,17 +246,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "train_speed.json")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     found = measure(arguments.rounds, steps=arguments.steps)
-    result = report(found, threads=arguments.threads, steps=arguments.steps)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n")
-    for name, value in result["median"].items():
-        print(f"{name:34s} {value:8.0f}")
-    for name, value in result["ratio"].items():
-        print(f"{name:34s} {value:8.2f}")
+    options = f"--rounds {arguments.rounds} --steps {arguments.steps} --threads {arguments.threads}"
+    report.write(
+        "train_speed",
+        title="Training speed, 12 million parameters: median [range] of the rounds",
+        command=f"python bench/train_speed.py {options}",
+        rows=rows_of(found),
+        libraries=("torch", "transformers"),
+        rounds=found,
+    )
 
 
 if __name__ == "__main__":

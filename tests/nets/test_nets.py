@@ -108,3 +108,15 @@ def test_balance_loss_is_least_for_an_even_router() -> None:
         if name.endswith("mlp.gate.weight"):
             torch.nn.init.zeros_(parameter)
     assert 0.0 < net(ids, ids).auxiliary.item() <= uneven
+
+
+def test_a_fresh_lstm_learns_more_than_unigrams() -> None:
+    net = Lstm(LstmConfig(d_model=64), vocab_size=VOCAB)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=0.01)
+    ids = (torch.arange(25)[None] * 7 + torch.randint(0, VOCAB, (16, 1))) % VOCAB  # each token follows from the last
+    for _ in range(25):
+        optimiser.zero_grad()
+        loss = net(ids[:, :-1], ids[:, 1:]).nll
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 2.0  # unigrams: log 50 = 3.9

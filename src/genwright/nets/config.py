@@ -87,7 +87,7 @@ class TransformerConfig(NetConfig):
         return layers * (attention + feed + 2 * d) + d + vocab_size * d * (1 if self.tied_head else 2)
 
     def learning_rate(self) -> float:
-        """0.004 at width 256, falling with the square root of the width (assumption; 0.002 and 0.008 were worse at 256)."""
+        """0.004 at width 256 (0.002 and 0.008 were worse), falling with the square root of the width (assumption)."""
         return float(0.004 * (256 / self.shape()[0]) ** 0.5)
 
     def shape(self) -> tuple[int, int, int, int, int]:

@@ -4,13 +4,14 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from genwright.core.digest import canonical_json
 from genwright.core.errors import IntegrityError, StorageError
+from genwright.ledger.pages import page_problems
 
 Kind = Literal["run_started", "run", "artifact", "claim", "policy", "verdict", "decision", "collected"]
 GENESIS = "0" * 64
@@ -67,6 +68,7 @@ class Entries:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.executescript(SCHEMA)
         self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA secure_delete = ON")  # unused space is zero, and a change there is found
 
     def close(self) -> None:
         """Release the file."""
@@ -120,7 +122,11 @@ class Entries:
         try:
             found += [f"ledger file: {row[0]}" for row in self._connection.execute("PRAGMA integrity_check")]
             found = [] if found == ["ledger file: ok"] else found
+            if _schema(self._connection) != _expected_schema():
+                found.append(f"ledger file {self.path.name}: its schema is not what was written")
             found += self._chain_problems()
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            found += page_problems(self.path)
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             found.append(f"ledger file {self.path.name}: {error}")
         return found
@@ -136,6 +142,16 @@ class Entries:
                 found.append(f"ledger row {seq} ({kind}) is not what was written: {body[:80]!r}")
             previous, expected = stored, seq + 1
         return found
+
+
+def _schema(connection: sqlite3.Connection) -> list[Any]:
+    return connection.execute("SELECT rowid, type, name, tbl_name, rootpage, sql FROM sqlite_master").fetchall()
+
+
+def _expected_schema() -> list[Any]:
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(SCHEMA)
+        return _schema(fresh)
 
 
 def _damaged(path: Path, error: Exception) -> IntegrityError:

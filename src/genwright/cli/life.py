@@ -8,6 +8,7 @@ from genwright.cli.evidence import claim_rows
 from genwright.cli.output import Output
 from genwright.cli.progress import make_progress
 from genwright.core.errors import GateError
+from genwright.core.registry import load_reference
 from genwright.project import Finished, Project, is_follower
 from genwright.project.recipes import new_project, recipes
 
@@ -33,6 +34,7 @@ def plan(arguments: argparse.Namespace, out: Output) -> int:
             "stage": step.stage.name,
             "state": step.state,
             "why": step.why,
+            "comes to": load_reference(step.stage.summary)(made.spec.stages) if step.stage.summary else "",
             "key": (step.key or "")[:12],
             "run": str(step.run["id"])[:12] if step.run else "",
         }

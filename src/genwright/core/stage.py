@@ -103,6 +103,7 @@ class StageSpec:
     when the code's results change; `libraries` are distributions whose versions enter the cache key;
     `external` names a `(config, root) -> str` digest of what is read from outside the store;
     `check` names a `(configs by stage, modality) -> None` that raises at planning;
+    `summary` names a `(configs by stage) -> str`, what the settings come to, for a plan to show;
     `device_bound` puts the device class and thread count into the key; `distributed` stages run on every
     rank under torchrun; `saves_on_stop` stages watch `should_stop` themselves; `fixed` names a
     `(config, root) -> JSON` that the ledger must hold before any stage of the plan starts (thresholds), given to
@@ -121,6 +122,7 @@ class StageSpec:
     libraries: tuple[str, ...] = ()
     external: str | None = None
     check: str | None = None
+    summary: str | None = None
     device_bound: bool = False
     distributed: bool = False
     saves_on_stop: bool = False

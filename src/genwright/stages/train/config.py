@@ -34,6 +34,7 @@ STAGE = StageSpec(
     outputs={"model": "model", "training_log": "scores"},
     libraries=("torch", "safetensors", "numpy", "tokenizers"),
     check="genwright.stages.train.shape:check",
+    summary="genwright.stages.train.shape:summary",
     device_bound=True,
     distributed=True,
     saves_on_stop=True,

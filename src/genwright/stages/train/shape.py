@@ -86,6 +86,20 @@ def describe(config: TrainConfig, /, *, vocab_size: int = NOMINAL_VOCABULARY) ->
     }
 
 
+def summary(configs: Mapping[str, Config], /) -> str:
+    """What the dial comes to, in one line for `genwright plan`."""
+    config = configs["train"]
+    assert isinstance(config, TrainConfig)
+    codec = getattr(configs.get("fit"), "codec", None)
+    found = describe(config, vocab_size=getattr(codec, "vocab_size", NOMINAL_VOCABULARY))
+    net = found["family"].get("net", {})
+    shape = f"{net.get('num_layers')} x {net.get('d_model')}, " if net.get("d_model") else ""
+    return (
+        f"{net.get('kind', found['family']['kind'])} {shape}{found['num_parameters'] / 1e6:.2g} M parameters, "
+        f"context {found['context_tokens']}, {found['batch_tokens']:,} tokens a step, rate {found['learning_rate']:.2g}"
+    )
+
+
 def check(configs: Mapping[str, Config], modality: str) -> None:
     """Passes where the family can work on what the codec makes, at shapes that fit.
 

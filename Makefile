@@ -3,7 +3,7 @@ V := .venv
 # Elsewhere pip takes the CUDA build of torch by default; TORCH_INDEX names the index of the CPU build.
 INSTALL = PIP_CONSTRAINT=constraints.txt $(V)/bin/python -m pip install -q --only-binary :all: $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test lint types walls tests docs bench full clean
+.PHONY: demo test lint types walls tests docs bench readme constraints clean
 
 $(V)/.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(V)
@@ -34,6 +34,14 @@ tests: $(V)/.ok
 
 docs: $(V)/.ok
 	$(V)/bin/python -m sphinx -W -q -b html docs docs/_build
+
+# The figures of README and docs/benchmarks.md, on a quiet machine; about an hour, most of it the quality runs.
+bench: $(V)/.ok
+	$(INSTALL) -e '.[bench]'
+	$(V)/bin/python bench/ledger.py
+	$(V)/bin/python bench/serve_throughput.py
+	$(V)/bin/python bench/train_speed.py
+	$(V)/bin/python bench/quality.py build/quality
 
 readme: $(V)/.ok
 	rm -rf demo

@@ -74,7 +74,9 @@ def test_dependencies_are_explained():
     for requirement in wanted:
         name = re.split(r"[<>=\[;]", requirement)[0].strip()
         assert name == "genwright" or f"`{name}`" in page, f"docs/dependencies.md says nothing of {name}"
-        assert "<" not in requirement and "==" not in requirement or name == "genwright", f"{requirement}: no upper cap"
+        assert ("<" not in requirement and "==" not in requirement) or name == "genwright", (
+            f"{requirement}: no upper cap"
+        )
 
 
 def test_no_machine_path_or_registry_host_stands_in_the_tree():

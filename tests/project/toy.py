@@ -1,4 +1,4 @@
-"""Three toy stages: numbers -> doubled -> a judged total. They stand in for real ones where only the runner is tested."""
+"""Three toy stages: numbers, doubled, a judged total. They stand in for real ones where only the runner is tested."""
 
 import json
 from pathlib import Path
@@ -82,8 +82,11 @@ def check(stages, modality):
 
 
 HERE = "toy:"
+MADE = {"numbers": "numbers", "number_scores": "scores"}
 STAGES = {
-    "numbers": StageSpec("numbers", 10, "1", NumbersConfig, HERE + "numbers", (), {"numbers": "numbers", "number_scores": "scores"}, check=HERE + "check"),
+    "numbers": StageSpec("numbers", 10, "1", NumbersConfig, HERE + "numbers", (), MADE, check=HERE + "check"),
     "double": StageSpec("double", 20, "1", DoubleConfig, HERE + "double", ("numbers",), {"doubled": "doubled"}),
-    "release": StageSpec("release", 30, "1", JudgeConfig, HERE + "judge", ("doubled",), {"release": "release"}, fixed=HERE + "fixed"),
-}  # fmt: skip
+    "release": StageSpec(
+        "release", 30, "1", JudgeConfig, HERE + "judge", ("doubled",), {"release": "release"}, fixed=HERE + "fixed"
+    ),
+}

@@ -8,9 +8,10 @@ import sys
 import pytest
 
 from genwright.cli.evidence import estimate_text
+from genwright.cli.life import standing
 from genwright.cli.main import COMMANDS, make_parser
 from genwright.cli.output import Output
-from genwright.core.claim import Estimate
+from genwright.core.claim import Claim, Derivation, Estimate
 from genwright.core.errors import DependencyError, GateError
 
 SPEC = '[project]\nname = "p"\n[data]\n[[data.sources]]\npath = "docs/*.txt"\n[fit]\n'
@@ -148,3 +149,14 @@ def test_a_closed_pipe_is_no_error(project):
 )
 def test_estimates_as_text(estimate, text):
     assert estimate_text(estimate) == text
+
+
+def difference(label, low, high):
+    estimate = Estimate((low + high) / 2, n=9, method="b", low=low, high=high, level=0.95)
+    made = Derivation("ratio_difference", {})
+    return Claim("s", f"system minus {label}", "x_difference", "1", "1", estimate, made, "x", None, "lower", True)
+
+
+def test_where_a_system_stands_is_said_by_the_intervals():
+    claims = [difference("a", -2.0, -1.0), difference("b", -1.0, 1.0), difference("c", 1.0, 2.0)]
+    assert standing(claims) == ["the system is ahead of: a", "the system is level with: b", "the system is behind: c"]

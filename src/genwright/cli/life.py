@@ -7,6 +7,7 @@ from pathlib import Path
 from genwright.cli.evidence import claim_rows
 from genwright.cli.output import Output
 from genwright.cli.progress import make_progress
+from genwright.core.claim import Claim
 from genwright.core.errors import GateError
 from genwright.core.registry import load_reference
 from genwright.project import Finished, Project, is_follower
@@ -63,12 +64,35 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     for finished in done:
         title = f"claims of {finished.variant}" if finished.variant else "claims"
         out.table(claim_rows(claim for claim in finished.claims if claim.headline), title=title)
+        for line in standing(finished.claims):
+            out.note(line)
     _show_gates(project, out, systems={_output(finished, "system") for finished in done})
     for finished in done:
         release = _output(finished, "release")
         if release:
             out.note(f"released {release[:12]}; serve it with: genwright serve {release[:12]}")
     return 0
+
+
+def standing(claims: Iterable[Claim]) -> list[str]:
+    """Where a system stands beside its references, in words, by the intervals of its paired differences.
+
+    >>> standing([])
+    []
+    """
+    found: dict[str, list[str]] = {}
+    for claim in claims:
+        low, high = claim.estimate.low, claim.estimate.high
+        if claim.metric.endswith("_difference") and low is not None and high is not None:
+            side = (
+                "level with"
+                if low <= 0 <= high
+                else "ahead of"
+                if (high < 0) == (claim.better == "lower")
+                else "behind"
+            )
+            found.setdefault(side, []).append(f"{claim.label.removeprefix('system minus ')}")
+    return [f"the system is {side}: {'; '.join(names)}" for side, names in found.items()]
 
 
 def _output(finished: Finished, slot: str) -> str | None:

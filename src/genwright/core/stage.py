@@ -88,12 +88,6 @@ class Context:
         return path
 
 
-class StageRun(Protocol):
-    """The function a stage's reference leads to."""
-
-    def __call__(self, config: Any, context: Context, /) -> StageResult: ...
-
-
 @dataclass(frozen=True)
 class StageSpec:
     """The declaration of a stage, importable without torch.

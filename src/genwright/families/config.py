@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Literal, Self, cast
 
 from pydantic import Field
 
 from genwright.core import Component, Config, component_field
-from genwright.nets import NetConfig, TransformerConfig
+from genwright.nets import NetConfig, SizedConfig, TransformerConfig
 
 
-class FamilyConfig(Config):
+class FamilyConfig(SizedConfig):
     """Settings of a family; it holds the settings of its nets."""
-
-    kind: str
-
-    @abstractmethod
-    def resolve(self, *, depth: int, vocab_size: int) -> Self:
-        """The same settings with every shape filled in."""
-
-    @abstractmethod
-    def num_parameters(self, *, vocab_size: int) -> int:
-        """How many parameters the resolved family has."""
-
-    @abstractmethod
-    def learning_rate(self) -> float:
-        """AdamW's learning rate where none is asked for."""
 
 
 class AutoregressiveConfig(FamilyConfig):

@@ -3,7 +3,7 @@
 from genwright.ledger.entries import Entries, Entry
 from genwright.ledger.ledger import Ledger, RunRecord, Staged, claim_of
 from genwright.ledger.lock import exclusive, is_held
-from genwright.ledger.store import Store, sync_folder
+from genwright.ledger.store import Store
 
 __all__ = [
     "Entries",
@@ -15,5 +15,4 @@ __all__ = [
     "claim_of",
     "exclusive",
     "is_held",
-    "sync_folder",
 ]

@@ -1,7 +1,7 @@
 """What a project remembers: one chain of rows, one store of artifacts, and the questions asked of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,6 @@ class RunRecord:
     cost: Mapping[str, Any]
     actor: str
     error: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """Artifacts on disk: folders addressed by the digest of their contents, all there or not at all."""
 
-import os
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from genwright.core.digest import FileEntry, entries_digest, folder_entries
+from genwright.core.durable import sync
 from genwright.core.errors import StorageError
 
 
@@ -43,7 +43,7 @@ class Store:
                 _seal(folder)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 folder.rename(target)
-                sync_folder(target.parent)
+                sync(target.parent)
         except OSError as error:
             raise StorageError(
                 f"cannot keep an artifact in {self.root}: {error}",
@@ -85,20 +85,10 @@ class Store:
         return orphans
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames inside `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _seal(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
+            sync(path)
             path.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
     for path in [*(p for p in folder.rglob("*") if p.is_dir()), folder]:
-        sync_folder(path)
+        sync(path)

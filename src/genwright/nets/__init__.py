@@ -1,6 +1,16 @@
 """Backbones over a representation. The door is torch-free; classes load through the registry."""
 
-from genwright.nets.config import LSTM, TRANSFORMER, LstmConfig, NetConfig, TransformerConfig
+from genwright.nets.config import LSTM, TRANSFORMER, LstmConfig, NetConfig, SizedConfig, TransformerConfig
 from genwright.nets.dial import Scale, Size, scale_for
 
-__all__ = ["LSTM", "TRANSFORMER", "LstmConfig", "NetConfig", "Scale", "Size", "TransformerConfig", "scale_for"]
+__all__ = [
+    "LSTM",
+    "TRANSFORMER",
+    "LstmConfig",
+    "NetConfig",
+    "Scale",
+    "Size",
+    "SizedConfig",
+    "TransformerConfig",
+    "scale_for",
+]

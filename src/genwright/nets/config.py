@@ -13,8 +13,8 @@ from genwright.nets.dial import scale_at
 MIN_LSTM_STEP = 16
 
 
-class NetConfig(Config):
-    """Settings of a net; every shape left at None follows from the depth."""
+class SizedConfig(Config):
+    """Settings whose open shapes a depth fills in: those of nets, and of the families that hold nets."""
 
     kind: str
 
@@ -24,11 +24,15 @@ class NetConfig(Config):
 
     @abstractmethod
     def num_parameters(self, *, vocab_size: int) -> int:
-        """How many parameters the resolved net has."""
+        """How many parameters the resolved component has."""
 
     @abstractmethod
     def learning_rate(self) -> float:
         """AdamW's learning rate where none is asked for."""
+
+
+class NetConfig(SizedConfig):
+    """Settings of a net; every shape left at None follows from the depth."""
 
 
 class TransformerConfig(NetConfig):

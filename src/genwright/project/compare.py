@@ -9,13 +9,15 @@ from genwright.core.claim import Claim, Estimate
 from genwright.core.errors import SpecError
 from genwright.ledger import Ledger
 
+Variants = Mapping[str, tuple[Claim, ...]]
+
 
 class Memory(Protocol):
     """What comparing asks of a project."""
 
     @property
     def ledger(self) -> Ledger: ...
-    def current_claims(self, *, overrides: Sequence[str] = ()) -> Mapping[str, tuple[Claim, ...]]: ...
+    def current_claims(self, *, overrides: Sequence[str] = ()) -> Variants: ...
     def checked_path(self, digest: str, /) -> Path: ...
 
 
@@ -46,7 +48,8 @@ def compare(project: Memory, names: Sequence[str], /, *, overrides: Sequence[str
     Raises:
         SpecError: a name is unknown, or there are fewer than two sides.
     """
-    sides = [_side(project, name, overrides) for name in names] or _variants(project, overrides)
+    variants = project.current_claims(overrides=overrides)
+    sides = [_side(project, name, variants) for name in names] or _variants(variants)
     if len(sides) < 2:
         raise SpecError(
             "compare needs two things",
@@ -59,13 +62,11 @@ def compare(project: Memory, names: Sequence[str], /, *, overrides: Sequence[str
     return _holm(rows)
 
 
-def _variants(project: Memory, overrides: Sequence[str]) -> list[Side]:
-    found = project.current_claims(overrides=overrides)
-    return [Side(name or "(single)", _by_metric(claims)) for name, claims in found.items() if claims]
+def _variants(variants: Variants) -> list[Side]:
+    return [Side(name or "(single)", _by_metric(claims)) for name, claims in variants.items() if claims]
 
 
-def _side(project: Memory, name: str, overrides: Sequence[str]) -> Side:
-    variants = project.current_claims(overrides=overrides)
+def _side(project: Memory, name: str, variants: Variants) -> Side:
     if name in variants:
         return Side(name, _by_metric(variants[name]))
     entry = project.ledger.find(name)

@@ -163,6 +163,7 @@ class Project:
         """Stages of every variant, counts, costs of the newest runs, and the newest release; plain JSON."""
         runs = self.ledger.runs(limit=1000)
         release = newest_release(self.ledger)
+        plans = self.plan()
         stages = [
             {
                 "variant": plan.spec.variant or "-",
@@ -171,11 +172,11 @@ class Project:
                 "why": step.why,
                 "wall_s": step.run["cost"]["wall_s"] if step.run else None,
             }
-            for plan in self.plan()
+            for plan in plans
             for step in plan.steps
         ]
         return {
-            "project": self.specs()[0].project.name,
+            "project": plans[0].spec.project.name,
             "stages": stages,
             "runs": self.ledger.entries.count("run"),
             "claims": self.ledger.entries.count("claim"),

@@ -8,8 +8,6 @@ MAX_PROMPTS = 32
 MAX_CHOICES = 16
 MAX_STOPS = 4
 Stop = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=MAX_STOPS)]
-# Sent by clients for bookkeeping; they change no output.
-BOOKKEEPING = ("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")
 
 
 class StreamOptions(BaseModel):
@@ -40,6 +38,7 @@ class GenerationRequest(BaseModel):
     presence_penalty: Literal[0] | Annotated[float, Field(ge=0, le=0)] | None = None
     frequency_penalty: Literal[0] | Annotated[float, Field(ge=0, le=0)] | None = None
     logit_bias: Annotated[dict[str, float], Field(max_length=0)] | None = None
+    # Sent by clients for bookkeeping; these change no output.
     user: str | None = None
     metadata: dict[str, Any] | None = None
     store: bool | None = None

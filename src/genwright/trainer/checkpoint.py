@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from genwright.core import StorageError
 from genwright.core.digest import canonical_json, file_digest, json_digest
+from genwright.core.durable import sync
 
 KEPT = 2
 NAME = re.compile(r"step-(\d+)")
@@ -45,11 +45,11 @@ def save_checkpoint(folder: Path, *, step: int, saved: Saved) -> Path:
         record = canonical_json({**body, "sha256": json_digest(body)})
         (temporary / "state.json").write_bytes(record)
         for path in (*temporary.iterdir(), temporary):
-            _sync(path)
+            sync(path)
         if target.exists():
             shutil.rmtree(target)
         temporary.replace(target)
-        _sync(folder)
+        sync(folder)
     except (OSError, RuntimeError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise StorageError(
@@ -88,11 +88,3 @@ def _found(folder: Path) -> list[Path]:
         return []
     steps = [(int(match[1]), path) for path in folder.iterdir() if (match := NAME.fullmatch(path.name))]
     return [path for _, path in sorted(steps, reverse=True)]
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

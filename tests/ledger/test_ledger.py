@@ -124,6 +124,20 @@ def test_many_writers_keep_one_chain(tmp_path):
     assert entries.problems() == []
 
 
+def test_many_may_open_a_ledger_that_is_not_there_yet(tmp_path):
+    def first_row(folder):
+        entries = Entries(folder / "l.sqlite")
+        entries.append([("policy", {"id": "a"})])
+        entries.close()
+
+    for attempt in range(20):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(first_row, [folder] * 8))
+        assert Entries(folder / "l.sqlite").count("policy") == 8
+
+
 def test_commit_keeps_artifact_and_run_together(tmp_path):
     ledger = Ledger(tmp_path / ".genwright")
     output = staged(tmp_path / "out")

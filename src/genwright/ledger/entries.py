@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from genwright.core.digest import canonical_json
 from genwright.core.errors import IntegrityError, StorageError
+from genwright.ledger.lock import exclusive
 from genwright.ledger.pages import page_problems
 
 Kind = Literal["run_started", "run", "artifact", "claim", "policy", "verdict", "decision", "collected"]
@@ -55,7 +56,7 @@ class Entries:
         try:
             self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
             self._prepare()
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise StorageError(
                 f"cannot open the ledger {path}: {error}", hint="check that the folder exists and is writable"
             ) from error
@@ -63,12 +64,17 @@ class Entries:
             raise _damaged(path, error) from error
 
     def _prepare(self) -> None:
-        known = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'no_delete'").fetchone()
-        if known is None:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.executescript(SCHEMA)
+        if not self._is_made():
+            # SQLite does not wait while another process switches the new file to WAL; the lock does.
+            with exclusive(self.path.with_suffix(".lock")):
+                if not self._is_made():
+                    self._connection.execute("PRAGMA journal_mode = WAL")
+                    self._connection.executescript(SCHEMA)
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA secure_delete = ON")  # unused space is zero, and a change there is found
+
+    def _is_made(self) -> bool:
+        return self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'no_delete'").fetchone() is not None
 
     def close(self) -> None:
         """Release the file."""

@@ -217,3 +217,18 @@ def test_a_large_file_is_refused_until_the_limit_is_raised(tmp_path):
     with pytest.raises(DataError, match="max_document_bytes = 1,000"):
         read(tmp_path, "a.txt", max_document_bytes=1000)
     assert texts(tmp_path, "a.txt", max_document_bytes=2000) == ["x" * 2000]
+
+
+def test_docstrings_are_read_in_the_order_of_the_source(tmp_path):
+    put(
+        tmp_path,
+        "a.py",
+        'def f():\n    """Inner\n    text."""\n\nclass C:\n    "Of a class."\n    x = "no docstring"\n',
+    )
+    put(tmp_path, "b.py", '"""First."""\nimport os\nos.abort()\n\ndef g():\n    pass\n')
+    put(tmp_path, "c.py", "x = 1\n")
+    found = read(tmp_path, "*.py", format="python-docstrings")
+    assert [(s.id, s.text) for s in found] == [("a.py", "Inner\ntext.\n\n\nOf a class.\n"), ("b.py", "First.\n")]
+    put(tmp_path, "d.py", "def (:\n")
+    with pytest.raises(DataError, match=r"d\.py is not Python source"):
+        read(tmp_path, "d.py", format="python-docstrings")

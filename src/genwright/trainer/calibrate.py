@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 from genwright.core.protocols import Tokens
 from genwright.trainer.config import BudgetConfig
 from genwright.trainer.engine import Engine, EngineSettings, Feed
+from genwright.trainer.precision import has_native_bfloat16
 
 WARM_UP_STEPS = 2
 LEAST_STEPS = 3
@@ -36,11 +35,7 @@ def choose_precision(wanted: str, /, *, device: str) -> str:
     """The precision asked for, or bfloat16 where the hardware multiplies it natively."""
     if wanted != "auto":
         return wanted
-    if device.startswith("cuda"):
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bfloat16" if native else "float32"
+    return "bfloat16" if has_native_bfloat16(device) else "float32"
 
 
 def compile_pays(wanted: str, /, *, device: str, seconds: float) -> bool:

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from genwright.trainer.config import OptimiserConfig
+from genwright.trainer.muon import Float32Muon
+from genwright.trainer.precision import has_native_bfloat16
 from genwright.trainer.sharding import split_like, whole
 
 
@@ -147,7 +149,8 @@ def _optimisers(
 
 def _muon(parameters: Sequence[nn.Parameter], *, config: OptimiserConfig, learning_rate: float) -> Optimizer:
     """Muon with updates as large per entry as AdamW's. Source: Moonlight, arXiv:2502.16982, section 2.2."""
-    return Muon(
+    fast = has_native_bfloat16(parameters[0].device.type)
+    return (Muon if fast else Float32Muon)(
         parameters,
         lr=learning_rate,
         weight_decay=config.weight_decay,

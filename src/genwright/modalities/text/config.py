@@ -6,7 +6,9 @@ from pydantic import Field, model_validator
 
 from genwright.core import Component, Config
 
-Format = Literal["auto", "text", "python", "markdown", "jsonl", "parquet", "html", "pdf", "docx", "python-dict"]
+Format = Literal[
+    "auto", "text", "python", "markdown", "jsonl", "parquet", "html", "pdf", "docx", "python-dict", "python-docstrings"
+]
 
 
 class SourceConfig(Config):

@@ -23,6 +23,7 @@ _READERS: Mapping[str, str] = {
     "pdf": "documents:read_pdf",
     "docx": "documents:read_docx",
     "python-dict": "literals:read_python_dict",
+    "python-docstrings": "literals:read_docstrings",
 }
 _SUFFIXES: Mapping[str, str] = {
     **dict.fromkeys(("txt", "text", "rst", "tex", "log", "csv", "tsv"), "text"),

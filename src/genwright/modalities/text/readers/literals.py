@@ -1,9 +1,10 @@
-"""Texts in a dictionary that Python source assigns, read as a literal and never executed."""
+"""Texts inside Python source, read as literals and never executed: a dictionary's entries, or the docstrings."""
 
 import ast
 from collections.abc import Iterator
 
 from genwright.modalities.text.config import SourceConfig
+from genwright.modalities.text.readers.plain import read_python
 from genwright.modalities.text.records import Record, UnreadableError, decode, read_all
 from genwright.modalities.text.sources import SourceFile
 
@@ -23,12 +24,37 @@ def read_python_dict(file: SourceFile, *, source: SourceConfig) -> Iterator[Reco
         yield Record(key, value)
 
 
-def _first_dictionary(text: str, file: SourceFile) -> dict[str, str]:
+def read_docstrings(file: SourceFile, *, source: SourceConfig) -> Iterator[Record | UnreadableError]:
+    """One document per module: the docstrings of the module, its classes and functions, in the order of the source.
+
+    Raises:
+        UnreadableError: the file is not Python.
+    """
+    for record in read_python(file, source=source):
+        if isinstance(record, UnreadableError):
+            yield record
+            continue
+        found = [doc for node in ast.walk(_parse(record.text, file)) if (doc := _docstring(node))]
+        if found:
+            yield Record("", "\n\n\n".join(text for _, text in sorted(found)) + "\n")
+
+
+def _docstring(node: ast.AST) -> tuple[int, str] | None:
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return None
+    text = ast.get_docstring(node, clean=True)
+    return (node.body[0].lineno, text) if text else None
+
+
+def _parse(text: str, file: SourceFile) -> ast.Module:
     try:
-        module = ast.parse(text)
+        return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise UnreadableError(f"{file.path} is not Python source ({error})", reason="corrupt") from None
-    for node in module.body:
+
+
+def _first_dictionary(text: str, file: SourceFile) -> dict[str, str]:
+    for node in _parse(text, file).body:
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
         if isinstance(value, ast.Dict):
             found = _literal(value)

@@ -52,7 +52,7 @@ class Meter:
 class Ids:
     """Random rows."""
 
-    row_tokens = CONTEXT
+    row_units, unit = CONTEXT, "token"
 
     def take(self, first: int, /, *, count: int) -> Tokens:
         generator = torch.Generator().manual_seed(first)

@@ -17,7 +17,7 @@ SHAPE = TokenShape(vocab_size=3, bos_id=0, eos_id=1, context_tokens=8)
 
 def build() -> Autoregressive:
     net = TransformerConfig(d_model=16, num_layers=1, num_heads=2)
-    config = AutoregressiveConfig(net=net).resolve(depth=1, vocab_size=3)
+    config = AutoregressiveConfig(net=net).resolve(depth=1, shape=SHAPE)
     family: Autoregressive = build_family(config, shape=SHAPE, seed=5)
     generator = torch.Generator().manual_seed(1)
     for parameter in family.parameters():

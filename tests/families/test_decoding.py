@@ -21,7 +21,7 @@ NETS: dict[str, NetConfig] = {
 
 
 def build(kind: str) -> Autoregressive:
-    config = AutoregressiveConfig(net=NETS[kind]).resolve(depth=2, vocab_size=SHAPE.vocab_size)
+    config = AutoregressiveConfig(net=NETS[kind]).resolve(depth=2, shape=SHAPE)
     family: Autoregressive = build_family(config, shape=SHAPE, seed=3)
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -24,7 +24,7 @@ def make_system():
     """What the engine asks of a system, over bytes."""
     codec = BytesCodec()
     net = TransformerConfig(d_model=32, num_layers=2, num_heads=2)
-    family = build_family(AutoregressiveConfig(net=net).resolve(depth=2, vocab_size=259), shape=SHAPE, seed=1).eval()
+    family = build_family(AutoregressiveConfig(net=net).resolve(depth=2, shape=SHAPE), shape=SHAPE, seed=1).eval()
     with torch.random.fork_rng():
         torch.manual_seed(0)
         for parameter in family.parameters():

@@ -22,7 +22,7 @@ MODEL, CODEC = "a" * 64, "c" * 64
 def save_model(folder: Path, *, vocab_size: int = 259) -> None:
     shape = TokenShape(vocab_size, SHAPE.bos_id, SHAPE.eos_id, SHAPE.context_tokens)
     net = TransformerConfig(d_model=32, num_layers=2, num_heads=2)
-    config = AutoregressiveConfig(net=net).resolve(depth=2, vocab_size=vocab_size)
+    config = AutoregressiveConfig(net=net).resolve(depth=2, shape=shape)
     family = build_family(config, shape=shape, seed=1)
     generator = torch.Generator().manual_seed(2)
     for parameter in family.parameters():

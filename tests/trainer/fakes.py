@@ -85,7 +85,7 @@ def make_family(*, lstm: bool = False, dropout: float = 0.0, num_experts: int = 
         if lstm
         else TransformerConfig(d_model=16, num_layers=2, num_heads=2, dropout=dropout, num_experts=num_experts)
     )
-    config = AutoregressiveConfig(net=net).resolve(depth=1, vocab_size=VOCAB)
+    config = AutoregressiveConfig(net=net).resolve(depth=1, shape=TokenShape(VOCAB, 0, 1, 8))
     return build_family(config, shape=TokenShape(VOCAB, 0, 1, 8), seed=1)
 
 

@@ -27,7 +27,7 @@ def test_it_learns(tmp_path: Path) -> None:
     outcome = run(make_job(), tmp_path, settings=config(budget={"steps": 60}, precision="float32"))
     assert outcome.log[0].train_loss > 2.5
     assert outcome.log[-1].train_loss < 1.5
-    assert outcome.log[-1].tokens == 60 * 32
+    assert outcome.log[-1].units == 60 * 32
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -14,7 +14,16 @@ from genwright.core.errors import (
     SpecError,
     StorageError,
 )
-from genwright.core.registry import Component, component, component_field, kinds, load_reference, registered
+from genwright.core.registry import (
+    Component,
+    ModalityComponent,
+    component,
+    component_field,
+    kinds,
+    load_reference,
+    modality_component,
+    registered,
+)
 from genwright.core.stage import Artifact, Context, Produced, StageResult, StageSpec
 
 __all__ = [
@@ -34,6 +43,7 @@ __all__ = [
     "GenwrightError",
     "IntegrityError",
     "Interrupted",
+    "ModalityComponent",
     "Produced",
     "SpecError",
     "StageResult",
@@ -43,5 +53,6 @@ __all__ = [
     "component_field",
     "kinds",
     "load_reference",
+    "modality_component",
     "registered",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from genwright.core.claim import ClaimDraft
 from genwright.core.representations import (
@@ -103,7 +103,9 @@ class Codec(Protocol):
 class RowCodec(Protocol):
     """Samples that stand for themselves (a row, a picture, a molecule) to one representation and back.
 
-    Samples are the rows of an Arrow table with the modality's columns. `fit` sees the train split, in batches.
+    Samples are the rows of an Arrow table with the modality's columns. The class makes one by
+    `fit(config, rows=tables of the train split)` (the tables can be gone through more than once) and by `load(folder)`;
+    `save` writes `codec.json` with the registered `kind`.
     `encode_given` takes rows of which some cells are null, meaning unknown, and marks what is known. `units` is the
     natural size of each sample, by which likelihoods are divided, and `unit` names it ("row", "dimension", "cell").
     """
@@ -118,10 +120,6 @@ class RowCodec(Protocol):
     def decode(self, encoded: Encoded) -> pa.Table: ...
     def units(self, rows: pa.Table) -> NDArray[np.float64]: ...
     def save(self, folder: Path) -> None: ...
-    @classmethod
-    def fit(cls, config: Any, *, rows: Iterable[pa.Table]) -> Self: ...
-    @classmethod
-    def load(cls, folder: Path) -> Self: ...
 
 
 # --- families --------------------------------------------------------------------------------------------------------

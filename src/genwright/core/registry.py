@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -21,7 +21,9 @@ class Component:
     """What a registry holds: how to check its settings, and where its code is.
 
     `accepts` are the representations it works on (`tokens`, `vector`, `grid`), empty where
-    that does not apply; `extra` is the optional extra its code needs.
+    that does not apply; `extra` is the optional extra its code needs. A codec's `stream` says that samples are
+    documents of any length, trained on end to end; otherwise each stands for itself. `modalities` are those that
+    a codec serves (all where it is empty).
     """
 
     kind: str
@@ -29,6 +31,8 @@ class Component:
     factory: str
     accepts: tuple[str, ...] = ()
     extra: str | None = None
+    stream: bool = False
+    modalities: tuple[str, ...] = ()
 
     def load(self) -> Any:
         """The object behind `factory`.
@@ -37,6 +41,35 @@ class Component:
             DependencyError: its code needs an extra that is not installed.
         """
         return load_reference(self.factory, extra=self.extra)
+
+
+@dataclass(frozen=True)
+class ModalityComponent(Component):
+    """A modality: `config` is that of one source, `codecs` the codec it prefers per representation.
+
+    A modality whose samples stand for themselves names the settings of its metrics, and the family whose fit costs a
+    second and whose samples stand beside every report (`baseline`), with the codec that it works on.
+    """
+
+    codecs: Mapping[str, str] = field(default_factory=dict)
+    metrics: type[Config] | None = None
+    baseline: tuple[str, str] | None = None
+
+    @property
+    def rows(self) -> bool:
+        """Whether samples stand for themselves."""
+        return self.metrics is not None
+
+
+def modality_component(modality: str, /) -> ModalityComponent:
+    """The registered modality of that name.
+
+    Raises:
+        SpecError: there is none.
+    """
+    found = registered("modalities", modality)
+    assert isinstance(found, ModalityComponent), f"modalities.{modality} is not a ModalityComponent"
+    return found
 
 
 def load_reference(reference: str, *, extra: str | None = None) -> Any:

@@ -28,12 +28,8 @@ class Tokens:
     mask: Bool[Tensor, "b t"] | None = None
     cond: Float[Tensor, "b k"] | None = None
 
-    @property
-    def num_units(self) -> int:
-        """Predicted tokens: all that count but the first of each row."""
-        if self.mask is None:
-            return int(self.ids.shape[0] * (self.ids.shape[1] - 1))
-        return int(self.mask[:, 1:].sum())
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 @dataclass(frozen=True)
@@ -43,9 +39,7 @@ class Vector:
     values: Float[Tensor, "b d"]
     cond: Float[Tensor, "b k"] | None = None
 
-    @property
-    def num_units(self) -> int:
-        """Samples."""
+    def __len__(self) -> int:
         return len(self.values)
 
 
@@ -56,10 +50,8 @@ class Grid:
     values: Float[Tensor, "b c h w"]
     cond: Float[Tensor, "b k"] | None = None
 
-    @property
-    def num_units(self) -> int:
-        """Entries: samples x channels x height x width."""
-        return self.values.numel()
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 Batch = Tokens | Vector | Grid
@@ -150,7 +142,7 @@ class Given:
     """
 
     batch: Batch
-    known: Bool[Tensor, "..."]
+    known: Bool[Tensor, ...]
 
 
 _KINDS: Mapping[str, type[Any]] = {"tokens": TokenShape, "vector": VectorShape, "grid": GridShape}
@@ -158,7 +150,9 @@ _KINDS: Mapping[str, type[Any]] = {"tokens": TokenShape, "vector": VectorShape, 
 
 def representation_of(shape: Shape, /) -> Representation:
     """The representation that a shape describes."""
-    return next(kind for kind, cls in _KINDS.items() if isinstance(shape, cls))  # type: ignore[return-value]
+    if isinstance(shape, TokenShape):
+        return "tokens"
+    return "vector" if isinstance(shape, VectorShape) else "grid"
 
 
 def shape_to_json(shape: Shape, /) -> dict[str, Any]:

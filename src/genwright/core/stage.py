@@ -96,6 +96,8 @@ class StageSpec:
     `optional` those it takes when there; `outputs` maps slots to artifact kinds; `version` changes
     when the code's results change; `libraries` are distributions whose versions enter the cache key;
     `external` names a `(config, root) -> str` digest of what is read from outside the store;
+    `config_for` names a `(modality) -> type[Config]` where settings differ by modality (`config` holds for text);
+    `settle` names a `(section, whole table, modality) -> section` that fills in what follows from other sections;
     `check` names a `(configs by stage, modality) -> None` that raises at planning;
     `summary` names a `(configs by stage) -> str`, what the settings come to, for a plan to show;
     `device_bound` puts the device class and thread count into the key; `distributed` stages run on every
@@ -115,6 +117,8 @@ class StageSpec:
     optional: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     external: str | None = None
+    config_for: str | None = None
+    settle: str | None = None
     check: str | None = None
     summary: str | None = None
     device_bound: bool = False

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Literal, Self, cast
 
 from pydantic import Field
 
 from genwright.core import Component, Config, component_field
-from genwright.nets import NetConfig, SizedConfig, TransformerConfig
+from genwright.core.representations import Shape, TokenShape
+from genwright.nets import NetConfig, TransformerConfig
 
 
-class FamilyConfig(SizedConfig):
-    """Settings of a family; it holds the settings of its nets."""
+class FamilyConfig(Config):
+    """Settings of a family; it holds the settings of its nets, whose open widths a depth fills in."""
+
+    kind: str
+
+    @abstractmethod
+    def resolve(self, *, depth: int, shape: Shape) -> Self:
+        """The same settings with every width filled in."""
+
+    @abstractmethod
+    def num_parameters(self, *, shape: Shape) -> int | None:
+        """How many parameters the resolved family has; None where only building it tells."""
+
+    @abstractmethod
+    def learning_rate(self) -> float:
+        """AdamW's learning rate where none is asked for."""
 
 
 class AutoregressiveConfig(FamilyConfig):
@@ -20,14 +36,17 @@ class AutoregressiveConfig(FamilyConfig):
     kind: Literal["autoregressive"] = "autoregressive"
     net: component_field("nets") = Field(default_factory=TransformerConfig)  # type: ignore[valid-type]
 
-    def resolve(self, *, depth: int, vocab_size: int) -> Self:
+    def resolve(self, *, depth: int, shape: Shape) -> Self:
         """The same settings with the net's shapes filled in."""
-        net = self._net().resolve(depth=depth, vocab_size=vocab_size)
+        assert isinstance(shape, TokenShape), "this family accepts tokens only"
+        net = self._net().resolve(depth=depth, vocab_size=shape.vocab_size)
         return self.model_copy(update={"net": net})
 
-    def num_parameters(self, *, vocab_size: int) -> int:
-        """The net's count."""
-        return self._net().num_parameters(vocab_size=vocab_size)
+    def num_parameters(self, *, shape: Shape) -> int:
+        """The net's count, and the condition's matrix and null vector where there is one."""
+        assert isinstance(shape, TokenShape), "this family accepts tokens only"
+        condition = (shape.cond_size + 1) * self._net().width() if shape.cond_size else 0
+        return self._net().num_parameters(vocab_size=shape.vocab_size) + condition
 
     def learning_rate(self) -> float:
         """The net's."""

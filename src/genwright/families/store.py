@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,16 +13,22 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from genwright.core import Config, IntegrityError, component
-from genwright.core.protocols import TokenShape
+from genwright.core.protocols import Fitted, Shape
+from genwright.core.representations import shape_from_json, shape_to_json
 
 FORMAT = 1
 
 
 def save_family(
-    folder: Path, *, config: Config, shape: TokenShape, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
+    folder: Path, *, config: Config, shape: Shape, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
 ) -> None:
     """Writes the folder; the same arguments give the same bytes."""
-    body = {"format": FORMAT, "family": config.model_dump(mode="json"), "shape": asdict(shape), "training": dict(facts)}
+    body = {
+        "format": FORMAT,
+        "family": config.model_dump(mode="json"),
+        "shape": shape_to_json(shape),
+        "training": dict(facts),
+    }
     text = json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
     save_file({name: tensors[name].contiguous().cpu() for name in sorted(tensors)}, folder / "model.safetensors")
@@ -42,12 +47,15 @@ def load_family(folder: Path, *, device: str = "cpu") -> Any:
         raise IntegrityError(f"{folder.name}: not a readable model ({error})", hint="genwright verify") from error
     if body.get("format") != FORMAT:
         raise IntegrityError(f"model format {body.get('format')!r}; this version reads format {FORMAT}")
-    family = build_family(body["family"], shape=TokenShape(**body["shape"]))
+    family = build_family(body["family"], shape=shape_from_json(body["shape"]))
+    if isinstance(family, Fitted):
+        family.restore(tensors)
+        return family
     family.load_state_dict(tensors)
     return family.to(device).eval()
 
 
-def build_family(settings: Mapping[str, Any] | Config, *, shape: TokenShape, seed: int = 0) -> Any:
+def build_family(settings: Mapping[str, Any] | Config, *, shape: Shape, seed: int = 0) -> Any:
     """A family with fresh weights from its resolved settings; the same seed gives the same weights."""
     values = settings.model_dump(mode="json") if isinstance(settings, Config) else dict(settings)
     entry = component("families", str(values["kind"]))

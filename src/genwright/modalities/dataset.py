@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 from genwright.core import DataError
 
 SPLITS = ("train", "validation", "test")
-_BATCH_ROWS = 32
+ROW_FACTS = ("id", "group", "source", "licence")
+_BATCH_DOCUMENTS = 32
+_BATCH_ROWS = 2048
 
 
 def read_split(folder: Path, *, split: str, columns: Sequence[str] = ("id", "text")) -> Iterator[dict[str, Any]]:
@@ -21,7 +23,7 @@ def read_split(folder: Path, *, split: str, columns: Sequence[str] = ("id", "tex
         DataError: the folder has no such split, or the file is corrupt.
     """
     with _opened(folder, split) as parquet:
-        for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
+        for batch in parquet.iter_batches(batch_size=_BATCH_DOCUMENTS, columns=list(columns)):
             yield from batch.to_pylist()
 
 
@@ -31,9 +33,35 @@ def read_texts(folder: Path, *, split: str) -> Iterator[str]:
 
 
 def num_documents(folder: Path, *, split: str) -> int:
-    """How many documents a split has."""
+    """How many documents, or other samples, a split has."""
     with _opened(folder, split) as parquet:
         return int(parquet.metadata.num_rows)
+
+
+num_rows = num_documents
+
+
+def read_tables(folder: Path, *, split: str) -> Iterator[pa.Table]:
+    """The samples of a split in their order, as tables: `id`, `group` and the columns of the sample."""
+    with _opened(folder, split) as parquet:
+        columns = [name for name in parquet.schema_arrow.names if name not in ("source", "licence")]
+        for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
+            yield pa.Table.from_batches([batch])
+
+
+def read_rows(folder: Path, *, split: str, most: int | None = None) -> pa.Table:
+    """The first `most` samples of a split (all where it is None) as one table."""
+    taken: list[pa.Table] = []
+    held = 0
+    with _opened(folder, split) as parquet:
+        schema = parquet.schema_arrow
+    for table in read_tables(folder, split=split):
+        if most is not None and held >= most:
+            break
+        taken.append(table if most is None else table.slice(0, most - held))
+        held += len(taken[-1])
+    names = [name for name in schema.names if name not in ("source", "licence")]
+    return pa.concat_tables(taken) if taken else schema.empty_table().select(names)
 
 
 @contextmanager

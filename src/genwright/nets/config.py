@@ -14,7 +14,7 @@ MIN_LSTM_STEP = 16
 
 
 class SizedConfig(Config):
-    """Settings whose open shapes a depth fills in: those of nets, and of the families that hold nets."""
+    """Settings of a net whose open shapes a depth fills in."""
 
     kind: str
 
@@ -33,6 +33,13 @@ class SizedConfig(Config):
 
 class NetConfig(SizedConfig):
     """Settings of a net; every shape left at None follows from the depth."""
+
+    d_model: int | None = None
+
+    def width(self) -> int:
+        """Entries of a hidden state of a resolved config."""
+        assert self.d_model, "resolve() first"
+        return self.d_model
 
 
 class TransformerConfig(NetConfig):

@@ -13,7 +13,7 @@ from pydantic import Field
 from genwright.core.config import Config, read_toml
 from genwright.core.digest import json_digest
 from genwright.core.errors import SpecError
-from genwright.core.registry import kinds, registered
+from genwright.core.registry import kinds, load_reference, registered
 from genwright.core.stage import StageSpec
 
 SPEC_FILE = "genwright.toml"
@@ -107,11 +107,21 @@ def _checked(table: dict[str, Any], *, path: Path, variant: str) -> Spec:
             f"{path}: project.modality '{project.modality}' is not known (known: {', '.join(kinds('modalities'))})"
         )
     stages = {
-        name: stage.config.parse(table[name], where=f"{path}: {name}") for name, stage in specs.items() if name in table
+        name: _section(stage, table, project.modality, path=path) for name, stage in specs.items() if name in table
     }
     if not stages:
         raise SpecError(f"{path} has no stage section", hint=f"add one of: {', '.join(f'[{name}]' for name in specs)}")
     return Spec(project=project, stages=stages, variant=variant)
+
+
+def _section(stage: StageSpec, table: Mapping[str, Any], modality: str, *, path: Path) -> Config:
+    where = f"{path}: {stage.name}"
+    config = load_reference(stage.config_for)(modality) if stage.config_for else stage.config
+    body = table[stage.name]
+    if stage.settle:
+        body = load_reference(stage.settle)(body, table, modality)
+    checked: Config = config.parse(body, where=where)
+    return checked
 
 
 def _apply(table: dict[str, Any], override: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genwright.core.protocols import Tokens
+from genwright.core.protocols import Batch
 from genwright.trainer.config import BudgetConfig
 from genwright.trainer.engine import Engine, EngineSettings, Feed
 from genwright.trainer.precision import has_native_bfloat16
@@ -45,20 +46,31 @@ def compile_pays(wanted: str, /, *, device: str, seconds: float) -> bool:
     return seconds >= COMPILE_PAYS_SECONDS["cuda" if device.startswith("cuda") else "cpu"]
 
 
-def measure(family: Any, *, feed: Feed, settings: EngineSettings, validation: Sequence[Tokens], seconds: float) -> Cost:
-    """What a step and a validation cost, on a copy that is thrown away; takes about `seconds`."""
+def measure(family: Any, *, feed: Feed, settings: EngineSettings, validation: Sequence[Batch], seconds: float) -> Cost:
+    """What a step and a validation cost, on a copy that is thrown away; takes about `seconds`.
+
+    A family whose parts have windows is measured within each of them: its steps differ.
+    """
     engine = Engine(copy.deepcopy(family), feed=feed, settings=settings)
-    for index in range(WARM_UP_STEPS):
-        engine.step(index, fraction=0.5, average_decay=0.9)
-    started = time.perf_counter()
-    done = 0
-    while done < LEAST_STEPS or time.perf_counter() - started < seconds:
-        engine.step(WARM_UP_STEPS + done, fraction=0.5, average_decay=0.9)
-        done += 1
-    step_seconds = (time.perf_counter() - started) / done
+    edges = sorted({0.0, 1.0, *(edge for window in engine.windows.values() for edge in window)})
+    step_seconds = 0.0
+    for start, end in itertools.pairwise(edges):
+        share = end - start
+        step_seconds += share * _step_seconds(engine, fraction=(start + end) / 2, seconds=share * seconds)
     started = time.perf_counter()
     engine.validation_loss(validation)
     return Cost(step_seconds, time.perf_counter() - started)
+
+
+def _step_seconds(engine: Engine, *, fraction: float, seconds: float) -> float:
+    for index in range(WARM_UP_STEPS):
+        engine.step(index, num_steps=100, fraction=fraction)
+    started = time.perf_counter()
+    done = 0
+    while done < LEAST_STEPS or time.perf_counter() - started < seconds:
+        engine.step(WARM_UP_STEPS + done, num_steps=100, fraction=fraction)
+        done += 1
+    return (time.perf_counter() - started) / done
 
 
 def steps_for(budget: BudgetConfig, /, *, cost: Cost, spent_seconds: float, num_validations: int) -> int:
@@ -68,12 +80,13 @@ def steps_for(budget: BudgetConfig, /, *, cost: Cost, spent_seconds: float, num_
     return max(1, int(max(left, budget.seconds / 2) / cost.step_seconds))
 
 
-def steps_without_clock(budget: BudgetConfig, /, *, batch_tokens: int) -> int:
-    """The steps of a step or token budget (tokens rounded up to whole batches)."""
+def steps_without_clock(budget: BudgetConfig, /, *, batch_units: int) -> int:
+    """The steps of a step, token or sample budget (rounded up to whole batches)."""
     if budget.steps is not None:
         return budget.steps
-    assert budget.tokens is not None
-    return -(-budget.tokens // batch_tokens)
+    units = budget.tokens or budget.samples
+    assert units is not None
+    return -(-units // batch_units)
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,7 @@ class Calibration:
     family: Any
     feed: Feed
     settings: EngineSettings
-    validation: Sequence[Tokens]
+    validation: Sequence[Batch]
     device: str
     elapsed: Callable[[], float]
     say: Callable[[str], None]
@@ -124,4 +137,4 @@ class Calibration:
         return steps_for(self._budget, cost=cost, spent_seconds=self.elapsed(), num_validations=times)
 
     def _steps_without_clock(self) -> int:
-        return steps_without_clock(self._budget, batch_tokens=self.settings.batch_rows * self.feed.row_tokens)
+        return steps_without_clock(self._budget, batch_units=self.settings.batch_rows * self.feed.row_units)

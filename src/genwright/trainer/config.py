@@ -25,11 +25,12 @@ def parse_seconds(text: str, /) -> float:
 
 
 class BudgetConfig(Config):
-    """How long to train: a time, a number of steps or a number of tokens. One of them; a minute where none is said."""
+    """How long to train: a time, or a number of steps, of tokens (of a text) or of samples; a minute if not said."""
 
     time: str | None = None
     steps: int | None = Field(default=None, ge=1)
     tokens: int | None = Field(default=None, ge=1)
+    samples: int | None = Field(default=None, ge=1)
 
     @field_validator("time")
     @classmethod
@@ -40,7 +41,7 @@ class BudgetConfig(Config):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        given = [name for name in ("time", "steps", "tokens") if getattr(self, name) is not None]
+        given = [name for name in ("time", "steps", "tokens", "samples") if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"one budget is needed, got {' and '.join(given)}; keep one of them")
         return self
@@ -48,12 +49,12 @@ class BudgetConfig(Config):
     @property
     def is_open(self) -> bool:
         """Whether nothing was said."""
-        return self.time is None and self.steps is None and self.tokens is None
+        return all(value is None for value in (self.time, self.steps, self.tokens, self.samples))
 
     @property
     def seconds(self) -> float | None:
-        """The time budget; None where steps or tokens are the budget."""
-        if self.steps is not None or self.tokens is not None:
+        """The time budget; None where something else is the budget."""
+        if self.time is None and not self.is_open:
             return None
         return parse_seconds(self.time or "60s")
 
@@ -96,13 +97,14 @@ class ScheduleConfig(Config):
 
 
 class ValidationConfig(Config):
-    """How often the validation split is looked at, and what follows from it.
+    """How often the validation split is looked at, how much of it, and what follows from it.
 
     `patience` counts looks without a better loss before training stops early; None never stops early.
     """
 
     times: int = Field(default=12, ge=0, le=10_000)
     max_tokens: int = Field(default=32_768, ge=1)
+    max_samples: int = Field(default=2_048, ge=1)
     patience: int | None = Field(default=None, ge=1)
     keep: Literal["best", "last"] = "best"
 
@@ -110,6 +112,7 @@ class ValidationConfig(Config):
 class TrainerConfig(Config):
     """One loop for every family.
 
+    A step takes `batch_tokens` tokens of a text, or `batch_samples` samples of what does not come as a stream.
     `micro_batch_tokens` bounds what is in memory at once; the rest of a batch is accumulated. `average` is the
     length of the exponential moving average as a fraction of the budget; 0 keeps none. `compile = "auto"` compiles
     where the budget is so long that it pays.
@@ -117,6 +120,7 @@ class TrainerConfig(Config):
 
     budget: BudgetConfig = BudgetConfig()
     batch_tokens: int | None = Field(default=None, ge=1)
+    batch_samples: int | None = Field(default=None, ge=1)
     micro_batch_tokens: int | None = Field(default=None, ge=1)
     optimiser: OptimiserConfig = OptimiserConfig()
     schedule: ScheduleConfig = ScheduleConfig()

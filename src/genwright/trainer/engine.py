@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from genwright.core import SpecError
-from genwright.core.protocols import Clock, Tokens
+from genwright.core.protocols import Batch, Clock
 from genwright.core.rng import derive_seed
 from genwright.trainer import distributed
 from genwright.trainer.config import TrainerConfig
@@ -19,20 +19,25 @@ from genwright.trainer.optim import PartOptimiser
 from genwright.trainer.sharding import shard, whole
 
 Losses = Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]
+BUFFERS = "buffers"
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Feed(Protocol):
-    """Where batches come from: rows first .. first + count - 1 of the whole training, on the training device."""
+    """Where batches come from: rows first .. first + count - 1 of the whole training, on the training device.
 
-    row_tokens: int
+    A row counts as `row_units` of `unit`: so many predicted tokens of a stream, or one sample.
+    """
 
-    def take(self, first: int, /, *, count: int) -> Tokens: ...
+    row_units: int
+    unit: Literal["token", "sample"]
+
+    def take(self, first: int, /, *, count: int) -> Batch: ...
 
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """What is decided before the first step."""
+    """What is decided before the first step. A part's own rate, where the family has one, comes first."""
 
     config: TrainerConfig
     precision: str
@@ -66,30 +71,37 @@ class Engine:
             family.to(PRECISIONS[settings.precision])
         if settings.compiled and not self.sharded and hasattr(family, "compile_blocks"):
             family.compile_blocks()
+        self.windows = {part: _window(family, part) for part in family.parts()}
+        self.settled: set[str] = set()
         self.parts = self._make_parts(originals, embeddings)
         family.train()
 
     def _make_parts(self, originals: dict[str, Tensor], embeddings: set[str]) -> dict[str, PartOptimiser]:
         names = {id(parameter): name for name, parameter in self.family.named_parameters()}
+        asked = self.settings.config.optimiser
+        overrides = self.family.optimisers() if hasattr(self.family, "optimisers") else {}
         out = {}
         for part, parameters in self.family.parts().items():
+            # What the user wrote comes before what the family prefers.
+            own = {k: v for k, v in overrides.get(part, {}).items() if k not in asked.model_fields_set}
+            rate = own.pop("learning_rate", None) or self.settings.learning_rate
             out[part] = PartOptimiser(
                 {names[id(parameter)]: parameter for parameter in parameters},
-                config=self.settings.config.optimiser,
-                learning_rate=self.settings.learning_rate,
+                config=asked.model_copy(update=own),
+                learning_rate=rate,
                 average=self.settings.config.average > 0,
                 originals=originals,
                 embeddings=embeddings,
             )
         return out
 
-    def step(self, index: int, /, *, fraction: float, average_decay: float) -> StepResult:
+    def step(self, index: int, /, *, num_steps: int, fraction: float | None = None) -> StepResult:
         """Moves every part the family's losses name; the same arguments and state give the same bits on a CPU."""
         settings = self.settings
         # Reseeding by step makes dropout independent of what ran before, so a resumed run draws the same masks.
         torch.manual_seed(derive_seed(settings.seed, f"step {index} rank {distributed.rank()}"))
-        clock = Clock(index, fraction)
-        rate = settings.config.schedule.rate(fraction)
+        clock = Clock(index, index / num_steps if fraction is None else fraction)
+        self._settle(clock.fraction)
         streams = [self.family.losses(batch, clock) for batch in self._batches(index)]
         sums: dict[str, Tensor] = {}
         norm = 0.0
@@ -97,11 +109,21 @@ class Engine:
             optimiser = self.parts[part]
             if not self.sharded:  # there the backward pass has done it
                 distributed.average(optimiser.gradients())
-            norm = max(norm, optimiser.step(rate))
-            optimiser.update_average(average_decay)
+            start, end = self.windows[part]
+            local = min(max((clock.fraction - start) / (end - start), 0.0), 1.0)
+            norm = max(norm, optimiser.step(settings.config.schedule.rate(local)))
+            steps = (end - start) * num_steps
+            optimiser.update_average(_average_decay(local * steps, horizon=settings.config.average * steps))
         return StepResult({name: float(value) / len(streams) for name, value in sums.items()}, norm)
 
-    def _batches(self, index: int) -> Iterator[Tokens]:
+    def _settle(self, fraction: float) -> None:
+        """A part whose window is over keeps its averaged weights: later parts build on what will be saved."""
+        for part, (_, end) in self.windows.items():
+            if end <= fraction and part not in self.settled:
+                self.parts[part].settle()
+                self.settled.add(part)
+
+    def _batches(self, index: int) -> Iterator[Batch]:
         rows = self.settings.batch_rows // distributed.world_size()
         first = index * self.settings.batch_rows + distributed.rank() * rows
         for offset in range(0, rows, self.settings.micro_rows):
@@ -140,8 +162,8 @@ class Engine:
             for optimiser in self.parts.values():
                 optimiser.publish()
 
-    def validation_loss(self, batches: Sequence[Tokens], /) -> float | None:
-        """Mean nats per predicted token of the averaged weights; None for a family without a likelihood."""
+    def validation_loss(self, batches: Sequence[Batch], /) -> float | None:
+        """Mean nats per predicted token or per sample, of the averaged weights; None without a likelihood."""
         nats, count = 0.0, 0.0
         # A split net gathers itself on every call, so there each process has to make the same calls.
         own = batches if self.sharded else batches[distributed.rank() :: distributed.world_size()]
@@ -151,7 +173,7 @@ class Engine:
                 if bound.value is None:
                     return None
                 nats -= float(bound.value.sum())
-                count += batch.ids.shape[0] * (batch.ids.shape[1] - 1)
+                count += len(batch) * self.feed.row_units
         nats, count = distributed.total([nats, count])
         return nats / count if count else None
 
@@ -161,11 +183,12 @@ class Engine:
         for optimiser in self.parts.values():
             source = optimiser.averages or optimiser.masters
             out |= {name: whole(value.detach()).clone() for name, value in source.items()}
-        return out
+        return out | {name: value.clone() for name, value in _buffers(self.family).items()}
 
     def state(self) -> dict[str, Tensor]:
         """All that resuming needs, by name."""
         states = {part: optimiser.state() for part, optimiser in self.parts.items()}
+        states[BUFFERS] = _buffers(self.family)
         return {f"{part}/{name}": value for part, state in states.items() for name, value in state.items()}
 
     def restore(self, state: dict[str, Tensor], /) -> None:
@@ -173,3 +196,23 @@ class Engine:
         for part, optimiser in self.parts.items():
             head = f"{part}/"
             optimiser.restore({name.removeprefix(head): v for name, v in state.items() if name.startswith(head)})
+        for name, value in _buffers(self.family).items():
+            value.copy_(state[f"{BUFFERS}/{name}"])
+
+
+def _window(family: Any, part: str) -> tuple[float, float]:
+    """The fractions of the budget between which a part is trained."""
+    start, end = family.window(part) if hasattr(family, "window") else (0.0, 1.0)
+    assert 0.0 <= start < end <= 1.0, f"part {part!r}: a window lies within the budget, got {start} to {end}"
+    return start, end
+
+
+def _average_decay(steps: float, /, *, horizon: float) -> float:
+    """A moving average over `horizon` steps, shorter at the start where weights move fast."""
+    return min(1.0 - 1.0 / max(1.0, horizon), (1.0 + steps) / (10.0 + steps))
+
+
+def _buffers(family: Any) -> dict[str, Tensor]:
+    """What a family keeps besides parameters."""
+    parameters = {name for name, _ in family.named_parameters()}
+    return {name: value for name, value in family.state_dict().items() if name not in parameters}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 
 from genwright.core.protocols import Tokens
@@ -11,8 +13,10 @@ from genwright.trainer.data import Rows
 class TokenFeed:
     """Batches of packed token rows."""
 
+    unit: Literal["token", "sample"] = "token"
+
     def __init__(self, rows: Rows, *, device: str) -> None:
-        self.row_tokens = rows.row_tokens
+        self.row_units = rows.row_tokens
         self._rows = rows
         self._device = torch.device(device)
 

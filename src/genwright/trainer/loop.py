@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genwright.core import Context, DivergenceError, Interrupted, SpecError
-from genwright.core.protocols import Tokens
+from genwright.core.protocols import Batch
 from genwright.core.stage import Task
 from genwright.trainer import distributed
 from genwright.trainer.calibrate import Calibration, choose_precision
@@ -30,7 +30,7 @@ class Job:
 
     family: Any
     feed: Feed
-    validation: Sequence[Tokens]
+    validation: Sequence[Batch]
     batch_rows: int
     micro_rows: int
     learning_rate: float
@@ -38,15 +38,15 @@ class Job:
 
 @dataclass
 class LogRow:
-    """One line of the training log; losses in nats per token.
+    """One line of the training log; `units` counts tokens or samples, and losses are nats of one of them.
 
     `step_..._seconds` are the steps' own since the last line; the others count from the start, with validation,
     checkpoints and earlier sessions.
     """
 
     step: int
-    tokens: int
-    train_loss: float
+    units: int
+    train_loss: float | None
     learning_rate: float
     gradient_norm: float
     step_wall_seconds: float
@@ -113,7 +113,7 @@ class _Run:
         self.best: dict[str, Tensor] = {}
         settings = self._settings()
         self.engine = Engine(job.family, feed=job.feed, settings=settings)
-        self.batch_tokens = job.batch_rows * job.feed.row_tokens
+        self.batch_units = job.batch_rows * job.feed.row_units
         self.last_save, self.save_cost = time.perf_counter(), 0.0
 
     def _settings(self) -> EngineSettings:
@@ -169,9 +169,9 @@ class _Run:
             )
 
     def _advance(self, task: Task) -> None:
-        index = self.state.step
+        job, index = self.job, self.state.step
         began, cpu_began = time.perf_counter(), time.process_time()
-        result = self.engine.step(index, fraction=index / self.num_steps, average_decay=self._average_decay(index))
+        result = self.engine.step(index, num_steps=self.num_steps)
         loss = next(iter(result.logs.values()))
         self._check(loss, result)
         self.state.step += 1
@@ -179,13 +179,8 @@ class _Run:
         seconds = time.perf_counter() - began
         self.state.step_wall_seconds += seconds
         self.state.step_cpu_seconds += time.process_time() - cpu_began
-        task.advance(1, note=f"loss {self.state.smooth_loss:.3f}, {self.batch_tokens / seconds:,.0f} tokens/s")
+        task.advance(1, note=f"loss {self.state.smooth_loss:.3f}, {self.batch_units / seconds:,.0f} {job.feed.unit}s/s")
         self._log_if_due(result)
-
-    def _average_decay(self, index: int) -> float:
-        """A moving average over a fraction of the budget, shorter at the start where weights move fast."""
-        horizon = max(1.0, self.config.average * self.num_steps)
-        return min(1.0 - 1.0 / horizon, (1.0 + index) / (10.0 + index))
 
     def _check(self, loss: float, result: StepResult) -> None:
         state = self.state
@@ -214,7 +209,7 @@ class _Run:
         wall, cpu = self._clock()
         row = LogRow(
             step=step,
-            tokens=step * self.batch_tokens,
+            units=step * self.batch_units,
             train_loss=sum(state.since_log) / len(state.since_log),
             learning_rate=self.job.learning_rate * self.config.schedule.rate((step - 1) / self.num_steps),
             gradient_norm=result.gradient_norm,

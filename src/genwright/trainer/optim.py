@@ -85,6 +85,13 @@ class PartOptimiser:
             averages = list(self.averages.values())
             torch._foreach_lerp_(averages, [self.masters[name] for name in self.averages], 1.0 - decay)
 
+    @torch.no_grad()
+    def settle(self) -> None:
+        """The averaged weights become the weights."""
+        for name, average in self.averages.items():
+            self.masters[name].copy_(average)
+        self.publish()
+
     def state(self) -> dict[str, Tensor]:
         """Everything that resuming needs, by name."""
         out = {f"master.{name}": value.detach() for name, value in self.masters.items()}

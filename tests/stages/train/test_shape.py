@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from genwright.core import SpecError
+from genwright.core.protocols import TokenShape
 from genwright.stages.train.config import TrainConfig
 from genwright.stages.train.shape import check, describe, resolve
 from genwright.trainer import TrainerConfig
@@ -28,9 +29,16 @@ def test_a_compute_budget_sets_size_and_tokens() -> None:
 
 def test_rows_fill_the_batch() -> None:
     found = resolve(
-        TrainConfig.parse({"context_tokens": 100, "trainer": {"batch_tokens": 1024}}, where="train"), vocab_size=300
+        TrainConfig.parse({"context_tokens": 100, "trainer": {"batch_tokens": 1024}}, where="train"),
+        shape=TokenShape(300, 298, 299, 512),
     )
-    assert (found.batch_rows, found.micro_rows, found.batch_tokens) == (10, 10, 1000)
+    assert (found.batch_rows, found.micro_rows, found.shape.context_tokens) == (10, 10, 100)
+
+
+def test_samples_that_stand_for_themselves_keep_the_codecs_length() -> None:
+    config = TrainConfig.parse({"context_tokens": 100, "trainer": {"batch_samples": 40}}, where="train")
+    found = resolve(config, shape=TokenShape(300, 298, 299, 24), stream=False)
+    assert (found.batch_rows, found.shape.context_tokens) == (40, 24)
 
 
 def test_shapes_that_do_not_fit_fail_at_planning() -> None:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from genwright.core import Component, Config
+from genwright.core import Component, Config, ModalityComponent
 
 Format = Literal[
     "auto", "text", "python", "markdown", "jsonl", "parquet", "html", "pdf", "docx", "python-dict", "python-docstrings"
@@ -69,10 +69,29 @@ class BytesConfig(Config):
     kind: Literal["bytes"] = "bytes"
 
 
-TEXT = Component(
-    "text", SourceConfig, "genwright.modalities.text.modality:TextModality", accepts=("tokens",), extra="data"
+TEXT = ModalityComponent(
+    "text",
+    SourceConfig,
+    "genwright.modalities.text.modality:TextModality",
+    accepts=("tokens",),
+    extra="data",
+    codecs={"tokens": "bpe"},
 )
-BPE = Component("bpe", BpeConfig, "genwright.modalities.text.bpe:BpeCodec", accepts=("tokens",), extra="train")
+BPE = Component(
+    "bpe",
+    BpeConfig,
+    "genwright.modalities.text.bpe:BpeCodec",
+    accepts=("tokens",),
+    extra="train",
+    stream=True,
+    modalities=("text",),
+)
 BYTES = Component(
-    "bytes", BytesConfig, "genwright.modalities.text.bytes:BytesCodec", accepts=("tokens",), extra="train"
+    "bytes",
+    BytesConfig,
+    "genwright.modalities.text.bytes:BytesCodec",
+    accepts=("tokens",),
+    extra="train",
+    stream=True,
+    modalities=("text",),
 )

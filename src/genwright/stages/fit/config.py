@@ -1,18 +1,75 @@
 """Declaration of the fit stage."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, create_model
 
-from genwright.core import Config, StageSpec, component_field
+from genwright.core import CapabilityError, Config, SpecError, StageSpec, component, component_field, modality_component
+from genwright.modalities.conditioning import ConditionConfig
 
 _Codec: Any = component_field("codecs")
+AUTO = "auto"
 
 
 class FitConfig(Config):
-    """Which codec turns samples into what the model sees."""
+    """Which codec turns samples into what the model sees, and which columns samples are conditioned on."""
 
     codec: _Codec = Field(default="bpe", validate_default=True)
+
+
+def config_for(modality: str, /) -> type[Config]:
+    """The settings for a modality: samples that stand for themselves can be conditioned on their columns."""
+    if not modality_component(modality).rows:
+        return FitConfig
+    return create_model(
+        "RowFitConfig", __base__=FitConfig, codec=(_Codec, ...), condition=(tuple[ConditionConfig, ...], ())
+    )
+
+
+def settle(section: Mapping[str, Any], table: Mapping[str, Any], modality: str) -> Mapping[str, Any]:
+    """The section with its codec: the one asked for, or the modality's own for what the family of [train] works on.
+
+    `options` holds settings by kind of codec, for the one that is chosen.
+
+    Raises:
+        CapabilityError: no codec of the modality makes what the family accepts, or the codec is of another modality.
+        SpecError: `options` names a codec that is not there.
+    """
+    body = dict(section)
+    options = dict(body.pop("options", {}))
+    asked = body.get("codec", AUTO)
+    kind = asked if isinstance(asked, str) else asked.get("kind")
+    if kind in (AUTO, None):
+        kind = _chosen(table, modality)
+    for name in (kind, *options):
+        _serves(name, modality)
+    body["codec"] = {
+        "kind": kind,
+        **options.get(kind, {}),
+        **({} if isinstance(asked, str) else {**asked, "kind": kind}),
+    }
+    return body
+
+
+def _chosen(table: Mapping[str, Any], modality: str) -> str:
+    codecs = modality_component(modality).codecs
+    family = table.get("train", {}).get("family", "autoregressive")
+    kind = family if isinstance(family, str) else str(family.get("kind"))
+    accepts = component("families", kind).accepts
+    for representation in accepts:
+        if representation in codecs:
+            return codecs[representation]
+    raise CapabilityError(
+        f"family '{kind}' works on {', '.join(accepts)}; the codecs of modality '{modality}' make {', '.join(codecs)}",
+        hint="choose another train.family",
+    )
+
+
+def _serves(kind: str, modality: str) -> None:
+    served = component("codecs", kind).modalities
+    if served and modality not in served:
+        raise SpecError(f"fit: codec '{kind}' is for {', '.join(served)}, and this project's modality is '{modality}'")
 
 
 STAGE = StageSpec(
@@ -24,5 +81,7 @@ STAGE = StageSpec(
     inputs=("dataset",),
     outputs={"codec": "codec", "codec_scores": "scores"},
     libraries=("tokenizers", "numpy", "pyarrow"),
+    config_for="genwright.stages.fit.config:config_for",
+    settle="genwright.stages.fit.config:settle",
     extra="train",
 )

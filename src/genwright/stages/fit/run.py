@@ -1,15 +1,16 @@
-"""The fit stage: a codec from the train split, and what it does to documents it has not seen."""
+"""The fit stage: a codec from the train split, and what it does to samples it has not seen."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from genwright.core import Context, DataError, Interrupted, Produced, StageResult, component
+from genwright.core import Context, DataError, Interrupted, Produced, StageResult, component, modality_component
 from genwright.core.protocols import Codec
 from genwright.core.stage import Task
 from genwright.measure import write_scores
 from genwright.modalities.dataset import SPLITS, num_documents, read_texts
 from genwright.stages.fit.claims import CLAIMS
 from genwright.stages.fit.config import FitConfig
+from genwright.stages.fit.rows import fit_rows
 from genwright.stages.fit.scores import score_documents
 
 
@@ -20,6 +21,8 @@ def run(config: FitConfig, context: Context, /) -> StageResult:
         DataError: the train split is empty.
         Interrupted: the user stopped the work.
     """
+    if modality_component(context.modality).rows:
+        return fit_rows(config, context)
     dataset = context.inputs["dataset"].path
     codec = _fit(config, dataset, context)
     codec_folder, scores_folder = context.folder("codec"), context.folder("codec_scores")

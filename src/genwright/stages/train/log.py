@@ -11,11 +11,11 @@ Column = list[str | int | float | bool | None]
 def log_columns(outcome: Outcome, *, num_parameters: int) -> dict[str, Column]:
     """One row per line of the log; `kept` marks the step whose weights were kept, `padding_tokens` is 0 by packing."""
     log = outcome.log
-    before = [0, *(row.tokens for row in log[:-1])]
+    before = [0, *(row.units for row in log[:-1])]
     columns: dict[str, Column] = {
         "step": [row.step for row in log],
-        "tokens": [row.tokens for row in log],
-        "interval_tokens": [row.tokens - start for row, start in zip(log, before, strict=True)],
+        "units": [row.units for row in log],
+        "interval_units": [row.units - start for row, start in zip(log, before, strict=True)],
         "padding_tokens": [0 for _ in log],
         "train_loss": [row.train_loss for row in log],
         "validation_loss": [row.validation_loss for row in log],
@@ -35,20 +35,22 @@ def _draft(metric: str, unit: str, derivation: Derivation, **more: object) -> Cl
     return ClaimDraft("model", metric, unit, "training_log", derivation, **more)  # type: ignore[arg-type]
 
 
-def claims(*, validated: bool) -> Sequence[ClaimDraft]:
-    """What the log says of the model and of the run."""
+def claims(*, validated: bool, unit: str) -> Sequence[ClaimDraft]:
+    """What the log says of the model and of the run; `unit` is a token or a sample."""
     drafts = [
         _draft("parameters", "parameters", Derivation("max", {"value": "num_parameters"})),
-        _draft("training_tokens", "tokens", Derivation("max", {"value": "tokens"})),
+        _draft(f"training_{unit}s", f"{unit}s", Derivation("max", {"value": "units"})),
         _draft(
-            "tokens_per_cpu_second",
-            "tokens/s",
-            Derivation("ratio", {"numerator": "interval_tokens", "denominator": "step_cpu_seconds"}),
+            f"{unit}s_per_cpu_second",
+            f"{unit}s/s",
+            Derivation("ratio", {"numerator": "interval_units", "denominator": "step_cpu_seconds"}),
             better="higher",
         ),
-        _draft("padding_tokens", "tokens", Derivation("sum", {"value": "padding_tokens"}), headline=False),
     ]
+    if unit == "token":
+        padding = Derivation("sum", {"value": "padding_tokens"})
+        drafts.append(_draft("padding_tokens", "tokens", padding, headline=False))
     if validated:
         kept = Derivation("mean", {"value": "validation_loss"}, where={"kept": True})
-        drafts.append(_draft("validation_loss", "nats/token", kept, better="lower", data="dataset"))
+        drafts.append(_draft("validation_loss", f"nats/{unit}", kept, better="lower", data="dataset"))
     return drafts

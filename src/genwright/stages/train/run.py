@@ -1,24 +1,24 @@
-"""The train stage: tokens from the dataset, one family through the one loop, and the weights to keep."""
+"""The train stage: what the codec makes of the train split, one family through the one loop, the weights to keep."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
 
 import torch
 
-from genwright.core import Artifact, Context, Produced, StageResult
-from genwright.core.protocols import Codec, Tokens, TokenShape
+from genwright.core import Context, Produced, StageResult
+from genwright.core.protocols import Fitted, RowCodec, TokenShape
 from genwright.families.store import build_family, save_family
 from genwright.measure import write_scores
 from genwright.modalities.codec import load_codec
-from genwright.modalities.dataset import num_documents, read_texts
 from genwright.stages.train.config import TrainConfig
+from genwright.stages.train.fitting import fit_in_one_pass
 from genwright.stages.train.log import claims, log_columns
-from genwright.stages.train.shape import Shape, resolve
+from genwright.stages.train.sampled import row_material
+from genwright.stages.train.shape import Resolved, resolve
+from genwright.stages.train.streamed import Material, stream_material
 from genwright.trainer import distributed
-from genwright.trainer.data import Rows, TokenFile, spread, token_file
-from genwright.trainer.feed import TokenFeed
 from genwright.trainer.loop import Job, Outcome, train
-
-VALIDATION_ROWS_AT_ONCE = 16
 
 
 def run(config: TrainConfig, context: Context, /) -> StageResult:
@@ -32,71 +32,66 @@ def run(config: TrainConfig, context: Context, /) -> StageResult:
     torch.set_num_threads(int(context.facts.get("threads", torch.get_num_threads())))
     distributed.join(context.device)
     codec = load_codec(context.inputs["codec"].path)
-    shape = resolve(config, vocab_size=codec.vocab_size)
-    tokens = TokenShape(codec.vocab_size, codec.bos_id, codec.eos_id, shape.context_tokens)
-    job = _job(shape, tokens, codec, context)
-    outcome = train(job, config=shape.trainer, context=context)
-    return _result(outcome, shape, tokens, context, validated=bool(job.validation))
+    stream = not isinstance(codec, RowCodec)
+    shape = TokenShape(codec.vocab_size, codec.bos_id, codec.eos_id, 0) if stream else codec.shape
+    resolved = resolve(config, shape=shape, stream=stream)
+    family = build_family(resolved.family, shape=resolved.shape, seed=context.seed_for("init"))
+    material = (stream_material if stream else row_material)(resolved, codec, context)
+    if isinstance(family, Fitted):
+        outcome = fit_in_one_pass(family, material=material, context=context)
+    else:
+        outcome = _train(family.to(context.device), resolved, material, context)
+    return _result(outcome, resolved, context, material=material)
 
 
-def _job(shape: Shape, tokens: TokenShape, codec: Codec, context: Context) -> Job:
-    family = build_family(shape.family, shape=tokens, seed=context.seed_for("init")).to(context.device)
-    feed = TokenFeed(
-        Rows(_tokens("train", codec, context), row_tokens=shape.context_tokens, seed=context.seed_for("rows")),
-        device=context.device,
-    )
-    return Job(
+def _train(family: Any, resolved: Resolved, material: Material, context: Context) -> Outcome:
+    job = Job(
         family=family,
-        feed=feed,
-        validation=_validation(shape, codec, context),
-        batch_rows=shape.batch_rows,
-        micro_rows=shape.micro_rows,
-        learning_rate=shape.learning_rate,
+        feed=material.feed,
+        validation=material.validation,
+        batch_rows=resolved.batch_rows,
+        micro_rows=resolved.micro_rows,
+        learning_rate=resolved.learning_rate,
     )
+    outcome = train(job, config=resolved.trainer, context=context)
+    return _finished(outcome, family=family, material=material, context=context)
 
 
-def _tokens(split: str, codec: Codec, context: Context) -> TokenFile:
-    dataset: Artifact = context.inputs["dataset"]
-
-    def texts() -> Iterable[str]:
-        with context.progress.task(f"tokenise {split}", total=num_documents(dataset.path, split=split)) as task:
-            for text in read_texts(dataset.path, split=split):
-                task.advance(1)
-                yield text
-
-    key = f"{dataset.digest} {context.inputs['codec'].digest}"
-    return token_file(split, texts=texts, codec=codec, folder=context.checkpoints / "tokens", key=key)
-
-
-def _validation(shape: Shape, codec: Codec, context: Context) -> list[Tokens]:
-    """Rows spread evenly over the validation split; none where the split is empty."""
-    if not num_documents(context.inputs["dataset"].path, split="validation"):
-        return []
-    rows = Rows(_tokens("validation", codec, context), row_tokens=shape.context_tokens, seed=0, shuffle=False)
-    most = max(1, shape.trainer.validation.max_tokens // shape.context_tokens)
-    chosen = spread(rows.rows_per_epoch, most=most)
-    feed = TokenFeed(rows, device=context.device)
-    batches = [chosen[at : at + VALIDATION_ROWS_AT_ONCE] for at in range(0, len(chosen), VALIDATION_ROWS_AT_ONCE)]
-    return [Tokens(torch.cat([feed.take(row, count=1).ids for row in batch])) for batch in batches]
+def _finished(outcome: Outcome, *, family: Any, material: Material, context: Context) -> Outcome:
+    """The outcome after the family's own last step on the weights that are kept, where it has one."""
+    if not hasattr(family, "finish"):
+        return outcome
+    context.progress.say("  last step of the family on the train split")
+    family.float().load_state_dict(outcome.tensors)
+    family.eval()
+    rng = torch.Generator().manual_seed(context.seed_for("finish"))
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(context.seed_for("finish"))
+        family.finish(cast("Iterator[Any]", material.all_batches()), rng=rng)
+    tensors = {name: value.detach().clone() for name, value in family.state_dict().items()}
+    return replace(outcome, tensors=tensors)
 
 
-def _result(outcome: Outcome, shape: Shape, tokens: TokenShape, context: Context, *, validated: bool) -> StageResult:
+def _result(outcome: Outcome, resolved: Resolved, context: Context, *, material: Material) -> StageResult:
     model, log = context.folder("model"), context.folder("training_log")
-    save_family(model, config=shape.family, shape=tokens, tensors=outcome.tensors, facts=_facts(outcome, shape=shape))
-    write_scores(log, log_columns(outcome, num_parameters=shape.num_parameters))
+    num_parameters = resolved.num_parameters or sum(value.numel() for value in outcome.tensors.values())
+    facts = _facts(outcome, resolved=resolved, num_parameters=num_parameters, unit=material.feed.unit)
+    save_family(model, config=resolved.family, shape=resolved.shape, tensors=outcome.tensors, facts=facts)
+    write_scores(log, log_columns(outcome, num_parameters=num_parameters))
     artifacts = {"model": Produced("model", model), "training_log": Produced("scores", log)}
-    return StageResult(artifacts, claims(validated=validated))
+    validated = any(row.validation_loss is not None for row in outcome.log)
+    return StageResult(artifacts, claims(validated=validated, unit=material.feed.unit))
 
 
-def _facts(outcome: Outcome, *, shape: Shape) -> dict[str, object]:
+def _facts(outcome: Outcome, *, resolved: Resolved, num_parameters: int, unit: str) -> dict[str, object]:
     """What is true of the training whenever it is repeated: no times."""
     return {
-        "num_parameters": shape.num_parameters,
+        "num_parameters": num_parameters,
         "num_steps": outcome.num_steps,
         "kept_step": outcome.kept_step,
-        "batch_tokens": shape.batch_tokens,
-        "training_tokens": outcome.num_steps * shape.batch_tokens,
-        "learning_rate": shape.learning_rate,
+        f"training_{unit}s": outcome.log[-1].units if outcome.log else 0,
+        "batch_rows": resolved.batch_rows,
+        "learning_rate": resolved.learning_rate,
         "precision": outcome.precision,
         "compiled": outcome.compiled,
         "loss_curve": [[row.step, row.train_loss, row.validation_loss] for row in outcome.log],

@@ -1,88 +1,101 @@
 """From the dial to every number of a training run, and the check at planning. Imports no torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from genwright.core import CapabilityError, Config, SpecError, component
+from genwright.core.protocols import GridShape, Shape, TokenShape, VectorColumn, VectorShape
 from genwright.families import FamilyConfig
 from genwright.nets import scale_for
-from genwright.nets.dial import TOKENS_PER_PARAMETER
+from genwright.nets.dial import TOKENS_PER_PARAMETER, Scale
 from genwright.stages.train.config import TrainConfig
 from genwright.trainer import BudgetConfig, TrainerConfig
 
 # Assumption: so many tokens in one backward pass keep activations of the sizes up to `base` under 4 GiB.
 MICRO_BATCH_TOKENS = 16_384
 NOMINAL_VOCABULARY = 4096
+# What a plan assumes of a codec that is not fitted yet.
+NOMINAL: Mapping[str, Shape] = {
+    "tokens": TokenShape(NOMINAL_VOCABULARY, NOMINAL_VOCABULARY - 2, NOMINAL_VOCABULARY - 1, 512),
+    "vector": VectorShape(tuple(VectorColumn(f"column {number}", "number") for number in range(16))),
+    "grid": GridShape(1, 32, 32),
+}
+# Assumption: samples in one step, few for what is large; `batch_samples` says otherwise.
+BATCH_SAMPLES = {"tokens": 64, "vector": 256, "grid": 64}
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What the dial comes to; rows are sequences of `context_tokens` predicted tokens."""
+class Resolved:
+    """What the dial comes to. A row of a stream is `context_tokens` predicted tokens, any other row is one sample."""
 
     family: FamilyConfig
-    num_parameters: int
-    context_tokens: int
+    shape: Shape
+    num_parameters: int | None
     batch_rows: int
     micro_rows: int
     learning_rate: float
     trainer: TrainerConfig
 
-    @property
-    def batch_tokens(self) -> int:
-        """Predicted tokens in one step."""
-        return self.batch_rows * self.context_tokens
 
-
-def resolve(config: TrainConfig, /, *, vocab_size: int) -> Shape:
-    """Every shape and rate of the run.
+def resolve(config: TrainConfig, /, *, shape: Shape, stream: bool = True) -> Resolved:
+    """Every shape and rate of the run. The context of a stream is the dial's; that of other tokens is the codec's.
 
     Raises:
         SpecError: the shapes asked for do not fit each other.
     """
-    family = cast("FamilyConfig", config.family)
-
-    def sized(depth: int) -> FamilyConfig:
-        return family.resolve(depth=depth, vocab_size=vocab_size)
-
     try:
-        scale = scale_for(
-            config.size,
-            compute_flops=config.compute_flops,
-            parameters=lambda depth: sized(depth).num_parameters(vocab_size=vocab_size),
-        )
-        resolved = sized(scale.depth)
+        scale = _scale(config, shape)
+        if stream and isinstance(shape, TokenShape):
+            shape = replace(shape, context_tokens=config.context_tokens or scale.context_tokens)
+        family = cast("FamilyConfig", config.family).resolve(depth=scale.depth, shape=shape)
+        num_parameters = family.num_parameters(shape=shape)
     except ValueError as error:
         raise SpecError(f"train.family: {error}") from None
-    context_tokens = config.context_tokens or scale.context_tokens
     trainer = config.trainer
-    num_parameters = resolved.num_parameters(vocab_size=vocab_size)
-    if config.compute_flops is not None and trainer.budget.is_open:
-        tokens = TOKENS_PER_PARAMETER * num_parameters
-        trainer = trainer.model_copy(update={"budget": BudgetConfig(tokens=tokens)})
-    batch_rows = max(1, (trainer.batch_tokens or scale.batch_tokens) // context_tokens)
-    micro_tokens = trainer.micro_batch_tokens or MICRO_BATCH_TOKENS
-    return Shape(
-        family=resolved,
-        num_parameters=num_parameters,
-        context_tokens=context_tokens,
-        batch_rows=batch_rows,
-        micro_rows=min(batch_rows, max(1, micro_tokens // context_tokens)),
-        learning_rate=trainer.optimiser.learning_rate or resolved.learning_rate(),
-        trainer=trainer,
-    )
+    if config.compute_flops is not None and trainer.budget.is_open and num_parameters is not None:
+        budget = BudgetConfig(tokens=TOKENS_PER_PARAMETER * num_parameters)
+        trainer = trainer.model_copy(update={"budget": budget})
+    batch_rows, micro_rows = _rows(trainer, scale, shape, stream)
+    rate = trainer.optimiser.learning_rate or family.learning_rate()
+    return Resolved(family, shape, num_parameters, batch_rows, micro_rows, rate, trainer)
 
 
-def describe(config: TrainConfig, /, *, vocab_size: int = NOMINAL_VOCABULARY) -> dict[str, Any]:
+def _scale(config: TrainConfig, shape: Shape) -> Scale:
+    family = cast("FamilyConfig", config.family)
+
+    def parameters(depth: int) -> int:
+        count = family.resolve(depth=depth, shape=shape).num_parameters(shape=shape)
+        if count is None:
+            raise ValueError(f"compute_flops does not work for '{family.kind}'; say train.size instead")
+        return count
+
+    return scale_for(config.size, compute_flops=config.compute_flops, parameters=parameters)
+
+
+def _rows(trainer: TrainerConfig, scale: Scale, shape: Shape, stream: bool) -> tuple[int, int]:
+    """Rows in one step, and in one backward pass."""
+    if stream and isinstance(shape, TokenShape):
+        rows = max(1, (trainer.batch_tokens or scale.batch_tokens) // shape.context_tokens)
+    else:
+        kind = "tokens" if isinstance(shape, TokenShape) else "vector" if isinstance(shape, VectorShape) else "grid"
+        rows = trainer.batch_samples or BATCH_SAMPLES[kind]
+    row_tokens = shape.context_tokens if isinstance(shape, TokenShape) else 1
+    return rows, min(rows, max(1, (trainer.micro_batch_tokens or MICRO_BATCH_TOKENS) // row_tokens))
+
+
+def describe(config: TrainConfig, /, *, shape: Shape = NOMINAL["tokens"], stream: bool = True) -> dict[str, Any]:
     """The resolved numbers as plain JSON, for a plan to show."""
-    shape = resolve(config, vocab_size=vocab_size)
+    found = resolve(config, shape=shape, stream=stream)
+    row_tokens = found.shape.context_tokens if stream and isinstance(found.shape, TokenShape) else 1
     return {
-        "family": shape.family.model_dump(mode="json"),
-        "num_parameters": shape.num_parameters,
-        "context_tokens": shape.context_tokens,
-        "batch_tokens": shape.batch_tokens,
-        "learning_rate": shape.learning_rate,
-        "budget": shape.trainer.budget.model_dump(mode="json", exclude_none=True) or {"time": "60s"},
+        "family": found.family.model_dump(mode="json"),
+        "num_parameters": found.num_parameters,
+        "context_tokens": row_tokens,
+        "batch": found.batch_rows * row_tokens,
+        "unit": "tokens" if stream else "samples",
+        "learning_rate": found.learning_rate,
+        "budget": found.trainer.budget.model_dump(mode="json", exclude_none=True) or {"time": "60s"},
     }
 
 
@@ -91,13 +104,27 @@ def summary(configs: Mapping[str, Config], /) -> str:
     config = configs["train"]
     assert isinstance(config, TrainConfig)
     codec = getattr(configs.get("fit"), "codec", None)
-    found = describe(config, vocab_size=getattr(codec, "vocab_size", NOMINAL_VOCABULARY))
-    net = found["family"].get("net", {})
-    shape = f"{net.get('num_layers')} x {net.get('d_model')}, " if net.get("d_model") else ""
-    return (
-        f"{net.get('kind', found['family']['kind'])} {shape}{found['num_parameters'] / 1e6:.2g} M parameters, "
-        f"context {found['context_tokens']}, {found['batch_tokens']:,} tokens a step, rate {found['learning_rate']:.2g}"
-    )
+    shape, stream = _nominal(codec)
+    found = describe(config, shape=shape, stream=stream)
+    net = found["family"].get("net")
+    net = net if isinstance(net, dict) else {}
+    widths = f"{net.get('num_layers')} x {net.get('d_model')}, " if net.get("d_model") else ""
+    size = "" if found["num_parameters"] is None else f" {found['num_parameters'] / 1e6:.2g} M parameters,"
+    context = f" context {found['context_tokens']}," if stream else ""
+    name = net.get("kind", found["family"]["kind"])
+    batch = f"{found['batch']:,} {found['unit']} a step"
+    return f"{name} {widths}{size.strip()}{context} {batch}, rate {found['learning_rate']:.2g}"
+
+
+def _nominal(codec: Any) -> tuple[Shape, bool]:
+    """The shape to plan with, and whether samples are cut from a stream."""
+    if codec is None:
+        return NOMINAL["tokens"], True
+    entry = component("codecs", codec.kind)
+    shape = NOMINAL[(entry.accepts or ("tokens",))[0]]
+    if isinstance(shape, TokenShape) and (size := getattr(codec, "vocab_size", None)):
+        shape = replace(shape, vocab_size=size)
+    return shape, entry.stream
 
 
 def check(configs: Mapping[str, Config], modality: str) -> None:
@@ -109,15 +136,15 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
     """
     config = configs["train"]
     assert isinstance(config, TrainConfig)
-    resolve(config, vocab_size=NOMINAL_VOCABULARY)
     codec = getattr(configs.get("fit"), "codec", None)
-    if codec is None:
-        return
-    made = component("codecs", codec.kind).accepts or ("tokens",)
-    family = component("families", config.family.kind)
-    if family.accepts and not set(made) & set(family.accepts):
-        raise CapabilityError(
-            f"family '{config.family.kind}' works on {', '.join(family.accepts)}; "
-            f"codec '{codec.kind}' of modality '{modality}' makes {', '.join(made)}",
-            hint="choose another fit.codec or train.family",
-        )
+    if codec is not None:
+        made = component("codecs", codec.kind).accepts or ("tokens",)
+        family = component("families", config.family.kind)
+        if family.accepts and not set(made) & set(family.accepts):
+            raise CapabilityError(
+                f"family '{config.family.kind}' works on {', '.join(family.accepts)}; "
+                f"codec '{codec.kind}' of modality '{modality}' makes {', '.join(made)}",
+                hint="choose another fit.codec or train.family",
+            )
+    shape, stream = _nominal(codec)
+    resolve(config, shape=shape, stream=stream)

@@ -1,0 +1,49 @@
+"""Training material from samples that stand for themselves."""
+
+from collections.abc import Iterator
+
+from genwright.core import Context
+from genwright.core.protocols import Batch, Encoded, RowCodec
+from genwright.modalities.dataset import num_rows, read_tables
+from genwright.stages.train.shape import Resolved
+from genwright.stages.train.streamed import Material
+from genwright.trainer.rows import RowFeed, store_rows
+
+ROWS_AT_ONCE = 512
+
+
+def row_material(resolved: Resolved, codec: RowCodec, context: Context, /) -> Material:
+    """Encoded rows of the train split on disk, and as many of the validation split as the settings ask for.
+
+    Raises:
+        DataError: the train split holds no sample.
+    """
+    train = _stored("train", codec, context)
+    feed = RowFeed(train, shape=resolved.shape, seed=context.seed_for("rows"), device=context.device)
+    validation: list[Batch] = []
+    if num_rows(context.inputs["dataset"].path, split="validation"):
+        held_out = _stored("validation", codec, context)
+        rows = RowFeed(held_out, shape=resolved.shape, seed=0, device=context.device, shuffle=False)
+        most = resolved.trainer.validation.max_samples
+        validation = [
+            rows.take(at, count=min(ROWS_AT_ONCE, len(rows) - at))
+            for at in range(0, min(most, len(rows)), ROWS_AT_ONCE)
+        ]
+
+    def all_batches() -> Iterator[Batch]:
+        return feed.all_batches(size=ROWS_AT_ONCE)
+
+    return Material(feed, validation, all_batches)
+
+
+def _stored(split: str, codec: RowCodec, context: Context) -> Encoded:
+    dataset = context.inputs["dataset"]
+
+    def encoded() -> Iterator[Encoded]:
+        with context.progress.task(f"encode {split}", total=num_rows(dataset.path, split=split)) as task:
+            for table in read_tables(dataset.path, split=split):
+                task.advance(len(table))
+                yield codec.encode(table)
+
+    key = f"{dataset.digest} {context.inputs['codec'].digest}"
+    return store_rows(split, encoded=encoded(), folder=context.checkpoints / "rows", key=key)

@@ -146,7 +146,7 @@ DIFFERENCE = Derivation("mean_difference", {"a": "a", "b": "b"}, interval="boots
         (Derivation("mean", VALUE, interval="wilson"), SpecError, "Wilson"),
         (Derivation("proportion", {"value": "ok"}, interval="wilson", cluster="group"), SpecError, "Wilson"),
         (Derivation("mean", VALUE, level=95), SpecError, "level is 95"),
-        (Derivation("median", VALUE), SpecError, "no estimator 'median'"),  # type: ignore[arg-type]
+        (Derivation("mode", VALUE), SpecError, "no estimator 'mode'"),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_derivations_say_why(derivation: Derivation, error: type[Exception], message: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from genwright.core.digest import json_digest
 
-IntervalMethod = Literal["none", "bootstrap", "wilson", "t"]
+IntervalMethod = Literal["none", "bootstrap", "wilson", "t", "delong", "fisher"]
 Estimator = Literal[
     "count",
     "sum",
@@ -19,6 +19,22 @@ Estimator = Literal[
     "ratio_difference",
     "wilcoxon_p",
     "mcnemar_p",
+    "mae",
+    "rmse",
+    "r2",
+    "pearson",
+    "spearman",
+    "median",
+    "quantile",
+    "auc",
+    "auc_difference",
+    "entropy",
+    "total_variation",
+    "jensen_shannon",
+    "wasserstein",
+    "frechet",
+    "frechet_ratio",
+    "kid",
 ]
 
 
@@ -28,7 +44,8 @@ class Derivation:
 
     `columns` maps the estimator's roles to column names (see `genwright.measure.derive`);
     rows are kept where every `where` column equals its value; `cluster` names the column whose
-    values are resampled together; `scale` multiplies, then `transform` maps the estimate.
+    values are resampled together; `scale` multiplies, then `transform` maps the estimate. `parameter` is the
+    level of a `quantile` and the number of blocks of a `kid` (None: 10); other estimators have none.
     """
 
     estimator: Estimator
@@ -41,6 +58,7 @@ class Derivation:
     seed: int = 0
     scale: float = 1.0
     transform: Literal["identity", "exp"] = "identity"
+    parameter: float | None = None
 
 
 @dataclass(frozen=True)

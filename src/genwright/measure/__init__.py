@@ -1,5 +1,6 @@
 """Numbers with their error: scores tables, estimates derived from them, paired tests, power."""
 
+from genwright.measure.arrays import read_arrays
 from genwright.measure.correction import holm
 from genwright.measure.derive import derive
 from genwright.measure.paired import Paired, non_inferiority, pair
@@ -19,6 +20,7 @@ __all__ = [
     "pair",
     "power_paired_means",
     "power_proportions",
+    "read_arrays",
     "read_scores",
     "sample_size_paired_means",
     "sample_size_proportions",

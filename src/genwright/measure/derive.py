@@ -5,52 +5,34 @@ from collections.abc import Callable
 
 import numpy as np
 
-from genwright.core import DataError, Derivation, Estimate, SpecError
-from genwright.measure import intervals
+from genwright.core import DataError, Derivation, Estimate
+from genwright.measure import distributions, features, intervals, ranks
+from genwright.measure.arrays import Arrays
 from genwright.measure.paired_tests import mcnemar, wilcoxon
+from genwright.measure.roles import check
 from genwright.measure.scores import Columns
 from genwright.measure.statistic import Statistic, Term
-from genwright.measure.units import Rows, select_rows
-
-ROLES: dict[str, frozenset[str]] = {
-    "count": frozenset(),
-    **dict.fromkeys(("sum", "min", "max", "mean", "proportion"), frozenset({"value"})),
-    "ratio": frozenset({"numerator", "denominator"}),
-    **dict.fromkeys(("mean_difference", "wilcoxon_p", "mcnemar_p"), frozenset({"a", "b"})),
-    "ratio_difference": frozenset({"numerator_a", "numerator_b", "denominator"}),
-}
-OPTIONAL = {"ratio_difference": frozenset({"denominator_b"})}
+from genwright.measure.units import Floats, Rows, select_rows
+from genwright.measure.weighted import Weighted, bootstrap
 
 
-def derive(columns: Columns, /, *, derivation: Derivation) -> Estimate:
+def derive(columns: Columns, /, *, derivation: Derivation, arrays: Arrays | None = None) -> Estimate:
     """The estimate that `derivation` gives on a scores table; the same bits each time.
 
-    Rows with None in a used column are left out, and `n` says how many remained. What cannot be estimated has value
-    None and a reason; a value whose interval cannot be had keeps the value, with a reason. Roles of `columns`:
-    sum, min, max, mean, proportion: value. ratio: numerator, denominator (sums). mean_difference: a, b (mean of a - b).
-    ratio_difference: numerator_a, numerator_b, denominator, optionally denominator_b. wilcoxon_p, mcnemar_p: a, b.
+    `arrays` gives an array beside the table by its name (`partial(read_arrays, folder)`); it is asked only by
+    estimators of features. Rows with None in a used column are left out, and `n` says how many remained. What cannot
+    be estimated has value None and a reason; a value whose interval cannot be had keeps the value, with a reason.
+    Roles of `columns` are in `genwright.measure.roles`. A ratio is that of sums, a mean_difference that of a - b,
+    `side` holds 1 for the reference and 0 for what is compared, `features` names an array (by default "features").
     With `cluster`, rows of one cluster are resampled together, and Wilcoxon sees one mean difference per cluster.
 
     Raises:
-        DataError: a column is missing or is not numeric, or a proportion holds other than 0 and 1.
-        SpecError: the derivation's roles or its interval do not fit its estimator.
+        DataError: a column or an array is missing or does not fit, or labels, sides or successes are other numbers.
+        SpecError: the derivation's roles, its interval or its parameter do not fit its estimator.
     """
-    _check(derivation)
-    rows = select_rows(columns, derivation=derivation)
+    check(derivation)
+    rows = select_rows(columns, derivation=derivation, arrays=arrays)
     return _ESTIMATORS[derivation.estimator](rows, derivation)
-
-
-def _check(derivation: Derivation) -> None:
-    name, given = derivation.estimator, set(derivation.columns)
-    if name not in ROLES:
-        raise SpecError(f"no estimator '{name}'; known: {', '.join(sorted(ROLES))}")
-    allowed = ROLES[name] | OPTIONAL.get(name, frozenset())
-    if not ROLES[name] <= given <= allowed:
-        raise SpecError(f"{name} takes the columns {sorted(allowed) or 'none'}, but got {sorted(given)}")
-    if derivation.interval == "wilson" and (name != "proportion" or derivation.cluster):
-        raise SpecError("the Wilson interval is for a proportion of independent rows; use interval = 'bootstrap'")
-    if not 0 < derivation.level < 1:
-        raise SpecError(f"level is {derivation.level}; it must lie between 0 and 1")
 
 
 def _count(rows: Rows, derivation: Derivation) -> Estimate:
@@ -74,28 +56,41 @@ def _smooth(rows: Rows, derivation: Derivation) -> Estimate:
     value = statistic.value()
     if value is None:
         return Estimate(None, len(rows), name, reason="the denominators sum to 0")
-    return _finished(value, rows, derivation, _interval(statistic, rows, derivation))
+    interval = _interval(statistic, rows, derivation)
+    if name == "rmse":
+        value, interval = math.sqrt(value), intervals.rooted(interval)
+    return _finished(value, rows, derivation, interval)
 
 
 def _statistic(rows: Rows, derivation: Derivation) -> Statistic:
     column, sums = rows.values, rows.cluster_sums
-    ones = np.ones(len(rows))
     match derivation.estimator:
         case "sum":
             return Statistic([Term(sums(column["value"]), None)])
         case "ratio":
             return Statistic([Term(sums(column["numerator"]), sums(column["denominator"]))])
-        case "mean_difference":
-            return Statistic([Term(sums(column["a"] - column["b"]), sums(ones))])
         case "ratio_difference":
             below = sums(column["denominator"])
             below_b = sums(column["denominator_b"]) if "denominator_b" in column else below
             return Statistic(
                 [Term(sums(column["numerator_a"]), below), Term(sums(column["numerator_b"]), below_b, -1.0)]
             )
+    return Statistic([Term(sums(_per_row(rows, derivation)), sums(np.ones(len(rows))))])
+
+
+def _per_row(rows: Rows, derivation: Derivation) -> Floats:
+    """What is averaged over rows."""
+    column = rows.values
+    match derivation.estimator:
+        case "mean_difference":
+            return np.asarray(column["a"] - column["b"])
+        case "mae":
+            return np.abs(column["predicted"] - column["actual"])
+        case "rmse":
+            return np.square(column["predicted"] - column["actual"])
         case "proportion":
             _check_binary(rows, derivation, "value")
-    return Statistic([Term(sums(column["value"]), sums(ones))])
+    return column["value"]
 
 
 def _interval(statistic: Statistic, rows: Rows, derivation: Derivation) -> intervals.Interval:
@@ -125,6 +120,39 @@ def _test(rows: Rows, derivation: Derivation) -> Estimate:
     if rows.num_clusters < len(rows):
         method += f" on the means of {rows.num_clusters} clusters by {derivation.cluster}"
     return Estimate(p, len(rows), method)
+
+
+def _weighted(rows: Rows, derivation: Derivation) -> Estimate:
+    name = derivation.estimator
+    if name == "frechet_ratio":
+        rows = features.balanced(rows, derivation)
+    if not len(rows):
+        return Estimate(None, 0, name, reason="no rows")
+    statistic = _WEIGHTED[name](rows, derivation)
+    value = statistic.value(len(rows))
+    if value is None:
+        return Estimate(None, len(rows), name, reason=statistic.absent)
+    match derivation.interval:
+        case "bootstrap":
+            interval = bootstrap(
+                statistic, rows, level=derivation.level, resamples=derivation.resamples, seed=derivation.seed
+            )
+        case "delong":
+            interval = ranks.delong(rows, derivation)
+        case "fisher":
+            interval = ranks.fisher(value, rows, derivation)
+        case _:
+            interval = intervals.Interval(name)
+    return _finished(value, rows, derivation, interval)
+
+
+def _kernel(rows: Rows, derivation: Derivation) -> Estimate:
+    if not len(rows):
+        return Estimate(None, 0, "kid", reason="no rows")
+    value, interval = features.kid(rows, derivation)
+    if value is None:
+        return Estimate(None, len(rows), "kid", reason=interval.reason)
+    return _finished(value, rows, derivation, interval)
 
 
 def _check_binary(rows: Rows, derivation: Derivation, role: str) -> None:
@@ -170,9 +198,25 @@ def _method(interval: intervals.Interval, rows: Rows, derivation: Derivation) ->
     return ", ".join(parts)
 
 
+_WEIGHTED: dict[str, Callable[[Rows, Derivation], Weighted]] = {
+    **dict.fromkeys(("median", "quantile"), ranks.quantile),
+    **dict.fromkeys(("pearson", "spearman"), ranks.correlation),
+    "r2": ranks.r2,
+    "auc": ranks.auc,
+    "auc_difference": ranks.auc_difference,
+    "entropy": distributions.entropy,
+    "total_variation": distributions.total_variation,
+    "jensen_shannon": distributions.jensen_shannon,
+    "wasserstein": distributions.wasserstein,
+    "frechet": features.frechet,
+    "frechet_ratio": features.frechet_ratio,
+}
+_SMOOTH = ("sum", "mean", "proportion", "ratio", "mean_difference", "ratio_difference", "mae", "rmse")
 _ESTIMATORS: dict[str, Callable[[Rows, Derivation], Estimate]] = {
     "count": _count,
     **dict.fromkeys(("min", "max"), _extreme),
-    **dict.fromkeys(("sum", "mean", "proportion", "ratio", "mean_difference", "ratio_difference"), _smooth),
+    **dict.fromkeys(_SMOOTH, _smooth),
     **dict.fromkeys(("wilcoxon_p", "mcnemar_p"), _test),
+    **dict.fromkeys(_WEIGHTED, _weighted),
+    "kid": _kernel,
 }

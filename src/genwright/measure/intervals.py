@@ -3,13 +3,16 @@
 Coverage by simulation is in `tests/measure/test_coverage.py`, with where it falls short of the nominal level.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special  # type: ignore[import-untyped]
 
 from genwright.measure.resample import replicates, studentized
 from genwright.measure.statistic import Statistic
+
+Floats = NDArray[np.float64]
 
 MIN_STUDENTIZED_SHARE = 0.995
 
@@ -64,6 +67,21 @@ def student_t(statistic: Statistic, /, *, level: float) -> Interval:
     return Interval("Student's t", value - half, value + half)
 
 
+def percentile(values: Floats, /, *, level: float, units: int, freedom: float) -> Interval:
+    """Percentiles of bootstrap replicates, at tails that make up for few units as Student's t does."""
+    t = float(special.stdtrit(freedom, 0.5 + level / 2))
+    tail = float(special.ndtr(-t * (units / (units - 1)) ** 0.5))
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return Interval("percentile widened to t", float(low), float(high))
+
+
+def rooted(interval: Interval, /) -> Interval:
+    """The interval of the square root of what `interval` holds; ends below 0 become 0."""
+    if interval.low is None or interval.high is None:
+        return interval
+    return replace(interval, low=max(0.0, interval.low) ** 0.5, high=max(0.0, interval.high) ** 0.5)
+
+
 def _too_few(name: str, statistic: Statistic) -> Interval:
     return Interval(name, reason=f"an interval needs 2 independent units; there is {statistic.num_units}")
 
@@ -84,10 +102,7 @@ def _bootstrap_t(statistic: Statistic, *, level: float, resamples: int, seed: in
 
 
 def _widened_percentile(statistic: Statistic, *, level: float, resamples: int, seed: int) -> Interval:
-    values, n = replicates(statistic, resamples=resamples, seed=seed), statistic.num_units
+    values = replicates(statistic, resamples=resamples, seed=seed)
     if not np.isfinite(values).all():
         return Interval("percentile", reason="in some resamples the denominators sum to 0")
-    t = float(special.stdtrit(_freedom(statistic), 0.5 + level / 2))
-    tail = float(special.ndtr(-t * (n / (n - 1)) ** 0.5))
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return Interval("percentile widened to t", float(low), float(high))
+    return percentile(values, level=level, units=statistic.num_units, freedom=_freedom(statistic))

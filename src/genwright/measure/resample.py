@@ -12,14 +12,18 @@ Floats = NDArray[np.float64]
 BLOCK = 1 << 20  # indices drawn at a time: 4 MB, whatever the number of units
 
 
-def unit_indices(num_units: int, /, *, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def unit_indices(
+    num_units: int, /, *, resamples: int, seed: int | np.random.SeedSequence, width: int | None = None
+) -> Iterator[NDArray[np.int64]]:
     """Blocks of rows of `num_units` indices drawn with replacement, `resamples` rows in all.
+
+    A block has as many rows as fit with `width` numbers each (None: `num_units`).
 
     Made of the raw stream of PCG64, which NumPy guarantees not to change (NEP 19), unlike the methods of `Generator`.
     The bias of the multiplication is below `num_units / 2^32`.
     """
     stream = np.random.PCG64(seed)
-    rows = max(1, BLOCK // max(1, num_units))
+    rows = max(1, BLOCK // max(1, num_units if width is None else width))
     for start in range(0, resamples, rows):
         count = min(rows, resamples - start)
         raw = stream.random_raw((count * num_units + 1) // 2)

@@ -1,4 +1,4 @@
-"""Scores tables: columns of per-unit numbers, stored as one canonical JSON file."""
+"""Scores tables: columns of per-unit numbers, stored as one canonical JSON file, with arrays beside it."""
 
 import json
 import math
@@ -8,6 +8,7 @@ from typing import Any
 
 from genwright.core import DataError
 from genwright.core.digest import canonical_json
+from genwright.measure.arrays import Floats32, write_arrays
 
 Cell = str | int | float | bool | None
 Columns = Mapping[str, Sequence[Cell]]
@@ -15,11 +16,14 @@ Columns = Mapping[str, Sequence[Cell]]
 FILE = "scores.json"
 
 
-def write_scores(folder: Path, columns: Columns) -> None:
+def write_scores(folder: Path, columns: Columns, arrays: Mapping[str, Floats32] | None = None) -> None:
     """Writes `scores.json`; what `read_scores` gives back is equal, floats to the last bit. None means missing.
 
+    `arrays` (float32, shape [rows, d] each) are written beside it; `read_arrays` gives them back. Row i of an array
+    belongs to row i of the table; a row without features holds zeros there and None in the column that says its side.
+
     Raises:
-        DataError: columns differ in length, or a cell is infinite, NaN or not a plain scalar.
+        DataError: columns differ in length, a cell is infinite, NaN or not a plain scalar, or an array does not fit.
     """
     lengths = {name: len(cells) for name, cells in columns.items()}
     if len(set(lengths.values())) > 1:
@@ -28,6 +32,7 @@ def write_scores(folder: Path, columns: Columns) -> None:
         _check_cells(name, cells)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_bytes(canonical_json({name: list(cells) for name, cells in columns.items()}))
+    write_arrays(folder, arrays or {}, num_rows=next(iter(lengths.values()), 0))
 
 
 def read_scores(folder: Path, /) -> dict[str, list[Any]]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -177,14 +178,19 @@ class _Execution:
     def _claims(self, result: StageResult, digests: Mapping[str, str]) -> list[Claim]:
         if not result.claims:
             return []
-        from genwright.measure import derive, read_scores
+        from genwright.measure import derive, read_arrays, read_scores
 
         paths = {slot: artifact.path for slot, artifact in self._inputs().items()}
         paths |= {slot: made.path for slot, made in result.artifacts.items()}
         names = {slot: str(digest) for slot, digest in self.step.inputs.items()} | dict(digests)
         tables = {slot: read_scores(paths[slot]) for slot in {draft.scores for draft in result.claims}}
+        arrays = {slot: partial(read_arrays, paths[slot]) for slot in tables}
         return [
-            self._claim(draft, names, derive(tables[draft.scores], derivation=draft.derivation))
+            self._claim(
+                draft,
+                names,
+                derive(tables[draft.scores], derivation=draft.derivation, arrays=arrays[draft.scores]),
+            )
             for draft in result.claims
         ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def _claim_problems(ledger: Ledger, progress: Progress) -> tuple[list[str], int]
 
 
 def _rederive(ledger: Ledger, claims: list[Claim]) -> Iterator[str]:
-    from genwright.measure import derive, read_scores
+    from genwright.measure import derive, read_arrays, read_scores
 
     tables: dict[str, dict[str, list[Any]]] = {}
     done: dict[str, object] = {}
@@ -98,9 +99,12 @@ def _rederive(ledger: Ledger, claims: list[Claim]) -> Iterator[str]:
         address = json_digest([claim.scores, claim.derivation.__dict__])
         try:
             if address not in done:
+                folder = ledger.store.path(claim.scores)
                 if claim.scores not in tables:
-                    tables[claim.scores] = read_scores(ledger.store.path(claim.scores))
-                done[address] = derive(tables[claim.scores], derivation=claim.derivation)
+                    tables[claim.scores] = read_scores(folder)
+                done[address] = derive(
+                    tables[claim.scores], derivation=claim.derivation, arrays=partial(read_arrays, folder)
+                )
         except (GenwrightError, ValueError, KeyError, OSError) as error:
             yield f"claim {claim.id[:12]} ({claim.metric}) cannot be derived from scores {claim.scores[:12]}: {error}"
             continue

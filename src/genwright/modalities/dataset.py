@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 from genwright.core import DataError
 
 SPLITS = ("train", "validation", "test")
-ROW_FACTS = ("id", "group", "source", "licence")
 _BATCH_DOCUMENTS = 32
 _BATCH_ROWS = 2048
 

@@ -1,10 +1,10 @@
 """Declaration of the data stage."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
-from genwright.core import Config, StageSpec
+from genwright.core import Config, StageSpec, modality_component
 from genwright.modalities.text.config import SourceConfig
 
 Share = Field(default=0.1, gt=0, lt=0.5)
@@ -91,6 +91,28 @@ class DataConfig(Config):
         return self
 
 
+class RowDataConfig(Config):
+    """Sources of samples that stand for themselves (rows, pictures, molecules, pieces), and how they are split.
+
+    `duplicates` of the same sample are dropped, kept in one split (`group`), or kept anywhere (`keep`). `max_samples`
+    takes the first so many, for a quick look.
+    """
+
+    name: str = "dataset"
+    duplicates: Literal["drop", "group", "keep"] = "drop"
+    max_samples: int | None = Field(default=None, ge=3)
+    split: SplitConfig = SplitConfig()
+
+
+def config_for(modality: str, /) -> type[Config]:
+    """The settings for a modality, with its own kind of sources."""
+    entry = modality_component(modality)
+    if not entry.rows:
+        return DataConfig
+    sources: Any = tuple[entry.config, ...]  # type: ignore[name-defined]
+    return create_model("RowDataConfig", __base__=RowDataConfig, sources=(sources, Field(min_length=1)))
+
+
 STAGE = StageSpec(
     name="data",
     order=10,
@@ -110,6 +132,7 @@ STAGE = StageSpec(
         "html-to-markdown",
         "datasets",
     ),
+    config_for="genwright.stages.data.config:config_for",
     external="genwright.stages.data.fingerprint:fingerprint",
     extra="data",
 )

@@ -1,7 +1,7 @@
 """The dataset's sheet in Croissant 1.0 (JSON-LD), from the counts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,29 @@ def datasheet(config: DataConfig, *, rows: Sequence[Row], dataset: Path) -> dict
         "rai:dataCollection": [_source_line(source.label, source.licence, rows) for source in config.sources],
         "rai:dataPreprocessingProtocol": _step_lines(rows),
         "rai:personalSensitiveInformation": [_personal(config, rows)],
+    }
+
+
+def row_datasheet(config: Any, *, columns: Mapping[str, Sequence[Any]], dataset: Path) -> dict[str, Any]:
+    """The sheet of samples that stand for themselves; `columns` counts them by source, split and reason."""
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    kept = sum(row["samples"] for row in rows if row["status"] == "kept")
+    sizes = {split: sum(row["samples"] for row in rows if row["split"] == split) for split in SPLITS}
+    splits = ", ".join(f"{split} {size:,}" for split, size in sizes.items())
+    files = [dataset / f"{name}.parquet" for name in (*SPLITS, "dropped")]
+    lost = [row for row in rows if row["status"] == "dropped"]
+    return {
+        "@context": _context(),
+        "@type": "sc:Dataset",
+        "conformsTo": _CROISSANT + "1.0",
+        "name": config.name,
+        "description": f"{kept:,} samples ({splits}). Dropped ones are kept with their reasons in dropped.parquet.",
+        "license": sorted({source.licence for source in config.sources}),
+        "url": f"urn:genwright:dataset:{config.name}",
+        "version": "1.0.0",
+        "distribution": [_file(path) for path in files if path.is_file()],
+        "rai:dataCollection": [f"{source.label} (licence {source.licence})" for source in config.sources],
+        "rai:dataPreprocessingProtocol": [f"{r['step']}: {r['samples']:,} dropped as {r['reason']}" for r in lost],
     }
 
 

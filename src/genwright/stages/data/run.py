@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from genwright.core import Context, DataError, Produced, StageResult
+from genwright.core import Context, DataError, Produced, StageResult, modality_component
 from genwright.core.digest import canonical_json
 from genwright.measure import write_scores
 from genwright.stages.data.claims import claims_of
@@ -13,6 +13,7 @@ from genwright.stages.data.datasheet import datasheet
 from genwright.stages.data.finish import finish, stop_if_asked
 from genwright.stages.data.gather import Gathered, Gatherer, settled, source_bytes
 from genwright.stages.data.outcome import Row
+from genwright.stages.data.rows import prepare_rows
 from genwright.stages.data.writing import DOCUMENT, DROPPED, table_writer
 
 
@@ -23,6 +24,8 @@ def run(config: DataConfig, context: Context, /) -> StageResult:
         DataError: a source cannot be read, nothing is left, or there are fewer groups than splits.
         Interrupted: the user stopped the work.
     """
+    if modality_component(context.modality).rows:
+        return prepare_rows(config, context)
     config = settled(config, root=context.root)
     dataset, scores = context.folder("dataset"), context.folder("data_scores")
     spill_path = context.scratch / "survivors.parquet"

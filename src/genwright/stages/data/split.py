@@ -2,16 +2,19 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from genwright.core import DataError
 from genwright.stages.data.config import SplitConfig
 
 HELD_OUT = ("validation", "test")
+SPLITS = ("train", *HELD_OUT)
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
-def split_groups(sizes: Iterable[tuple[str, int]], *, config: SplitConfig, seed: int) -> dict[str, str]:
+def split_groups(
+    sizes: Iterable[tuple[str, int]], *, config: SplitConfig, seed: int, wanted: Sequence[str] = SPLITS
+) -> dict[str, str]:
     """The split of each group, from the (group, bytes) of every document.
 
     Groups are placed from the largest to the smallest, each by chance in proportion to the room that a split has
@@ -40,7 +43,7 @@ def split_groups(sizes: Iterable[tuple[str, int]], *, config: SplitConfig, seed:
         split = _choose({**fitting, "train": room["train"]}, draw=draw)
         placed[group] = split
         room[split] -= size
-    _fill_empty(placed, bytes_of)
+    _fill_empty(placed, bytes_of, wanted)
     return placed
 
 
@@ -54,11 +57,11 @@ def _choose(room: Mapping[str, float], *, draw: float) -> str:
     return "train"
 
 
-def _fill_empty(placed: dict[str, str], bytes_of: Mapping[str, int]) -> None:
+def _fill_empty(placed: dict[str, str], bytes_of: Mapping[str, int], wanted: Sequence[str]) -> None:
     """An empty split takes a group of the split that has most: train the largest, the others the smallest."""
-    for split in ("train", *HELD_OUT):
+    for split in wanted:
         if split not in placed.values():
-            donor = max(("train", *HELD_OUT), key=list(placed.values()).count)
+            donor = max(SPLITS, key=list(placed.values()).count)
             spare = sorted(
                 (name for name, at in placed.items() if at == donor), key=lambda name: (bytes_of[name], name)
             )

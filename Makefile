@@ -41,7 +41,8 @@ bench: $(V)/.ok
 	$(V)/bin/python bench/ledger.py
 	$(V)/bin/python bench/serve_throughput.py
 	$(V)/bin/python bench/train_speed.py
-	$(V)/bin/python bench/quality.py build/quality
+	$(V)/bin/python bench/quality.py python-prose build/quality-prose
+	$(V)/bin/python bench/quality.py python-code build/quality-code
 
 readme: $(V)/.ok
 	rm -rf demo

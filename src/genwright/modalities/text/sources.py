@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from genwright.core import DataError, SpecError
+from genwright.modalities.packages import PACKAGE, members
 from genwright.modalities.text.config import SourceConfig
 
 PYTHON, HUB = "python:", "hf:"
@@ -44,8 +45,12 @@ def list_files(source: SourceConfig, *, root: Path) -> tuple[SourceFile, ...]:
 
     Raises:
         SpecError: a path of the project steps out of it.
-        DataError: nothing matches, or a link leads out of the project.
+        DataError: nothing matches, a link leads out of the project, or a package cannot be had.
+        IntegrityError: members of a package are not those that are pinned.
     """
+    if source.path.startswith(PACKAGE):
+        inside = members(source.path, sha256=source.sha256)
+        return tuple(SourceFile(member.path, member.name) for member in inside if not _excluded(member.name, source))
     place = _place(source, root)
     found = {place.prefix + name: path for name, path in _matches(place) if not _excluded(place.prefix + name, source)}
     if not found:

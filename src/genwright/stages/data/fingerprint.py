@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from genwright.core.digest import file_digest, json_digest
+from genwright.modalities.packages import PACKAGE
 from genwright.modalities.text.config import SourceConfig
 from genwright.modalities.text.sources import HUB, hub_folder, list_files
 from genwright.stages.data.config import DataConfig
@@ -25,6 +26,8 @@ def _source(source: SourceConfig, root: Path) -> list[Any]:
         if folder is None:
             return [source.path, source.subset, source.split, source.revision]
         files = [(path.relative_to(folder).as_posix(), path) for path in sorted(folder.rglob("*")) if path.is_file()]
+    elif source.path.startswith(PACKAGE):
+        return [source.path, source.sha256]  # a version of a package does not change; planning downloads nothing
     else:
         files = [(file.name, file.path) for file in list_files(source, root=root)]
     with ThreadPoolExecutor() as pool:

@@ -11,7 +11,7 @@ import pytest
 
 from genwright.core import DataError
 from genwright.core.protocols import Codec
-from genwright.modalities import load_codec
+from genwright.modalities.codec import load_codec
 from genwright.modalities.text.bpe import BpeCodec
 from genwright.modalities.text.bytes import BytesCodec
 from genwright.modalities.text.config import BpeConfig, BytesConfig

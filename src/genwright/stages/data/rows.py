@@ -191,7 +191,9 @@ def _write_splits(spill: Path, dataset: Path, splits: list[str], context: Contex
 def _counts(survey: Survey, splits: list[str]) -> dict[str, list[Any]]:
     """One row per source and split, and one per source and reason, with how many samples it counts."""
     kept = Counter(zip(survey.sources, splits, strict=True))
-    rows = [(source, "kept", split, None, None, count) for (source, split), count in sorted(kept.items())]
+    rows: list[tuple[Any, ...]] = [
+        (source, "kept", split, None, None, count) for (source, split), count in sorted(kept.items())
+    ]
     rows += [
         (source, "dropped", None, step, reason, count)
         for (source, step, reason), count in sorted(survey.dropped.items())

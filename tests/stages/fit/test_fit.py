@@ -7,7 +7,7 @@ import pytest
 from genwright.core import Artifact, DataError, SpecError
 from genwright.core.digest import entries_digest, folder_entries
 from genwright.measure import derive, read_scores
-from genwright.modalities import load_codec
+from genwright.modalities.codec import load_codec
 from genwright.stages.fit.config import FitConfig
 from genwright.stages.fit.run import run
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 from genwright.core import load_reference
 from genwright.systems.manifest import read_manifest
 
-if TYPE_CHECKING:
-    from genwright.systems.local import LocalSystem
-
-BACKENDS = {"local": "genwright.systems.local:LocalSystem"}
+BACKENDS = {"local": "genwright.systems.local:LocalSystem", "rows": "genwright.systems.rows:RowSystem"}
 
 
-def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str = "cpu") -> LocalSystem:
+def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str = "cpu") -> Any:
     """The system whose manifest is in `folder`; `locate` gives the folder of an artifact by its digest.
 
     Raises:
@@ -23,4 +20,4 @@ def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str =
     """
     manifest = read_manifest(folder)
     backend = load_reference(BACKENDS[manifest.backend], extra="train")
-    return cast("LocalSystem", backend.load(manifest, locate=locate, device=device))
+    return backend.load(manifest, locate=locate, device=device)

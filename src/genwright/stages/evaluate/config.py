@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
-from genwright.core import Config, StageSpec
+from genwright.core import Config, StageSpec, modality_component
 from genwright.families import SamplingConfig
 
 
@@ -38,6 +38,26 @@ class EvaluateConfig(Config):
     resamples: int = Field(default=2000, ge=100, le=100_000)
 
 
+class RowEvaluateConfig(Config):
+    """How many samples are drawn and how, and what they are compared with. `level` is that of every interval."""
+
+    num_samples: int = Field(default=4000, ge=10, le=1_000_000)
+    guidance: float = Field(default=1.0, ge=0.0)
+    steps: int | None = Field(default=None, ge=1)
+    temperature: float = Field(default=1.0, gt=0.0)
+    baseline: Literal["on", "off"] = "on"
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+    resamples: int = Field(default=2000, ge=100, le=100_000)
+
+
+def config_for(modality: str, /) -> type[Config]:
+    """The settings for a modality, with its own metrics."""
+    metrics = modality_component(modality).metrics
+    if metrics is None:
+        return EvaluateConfig
+    return create_model("RowEvaluateConfig", __base__=RowEvaluateConfig, metrics=(metrics, metrics()))
+
+
 STAGE = StageSpec(
     name="evaluate",
     order=50,
@@ -47,6 +67,7 @@ STAGE = StageSpec(
     inputs=("dataset", "codec", "model"),
     outputs={"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"},
     libraries=("torch", "numpy", "scipy", "tokenizers"),
+    config_for="genwright.stages.evaluate.config:config_for",
     device_bound=True,
     extra="train",
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from genwright.core import Artifact, Context, DataError, Produced, StageResult
+from genwright.core import Artifact, Context, DataError, Produced, StageResult, modality_component
 from genwright.core.digest import entries_digest, folder_entries
 from genwright.measure import write_scores
 from genwright.modalities.dataset import read_split
@@ -13,6 +13,7 @@ from genwright.stages.evaluate.claims import generation_claims, likelihood_claim
 from genwright.stages.evaluate.config import EvaluateConfig
 from genwright.stages.evaluate.generation import generate_samples, write_samples
 from genwright.stages.evaluate.likelihood import score_documents
+from genwright.stages.evaluate.rows import evaluate_rows
 from genwright.systems import Manifest, load_system, write_manifest
 
 
@@ -23,6 +24,8 @@ def run(config: EvaluateConfig, context: Context, /) -> StageResult:
         DataError: the test split is empty.
     """
     torch.set_num_threads(int(context.facts.get("threads", torch.get_num_threads())))
+    if modality_component(context.modality).rows:
+        return evaluate_rows(config, context)
     documents = list(read_split(context.inputs["dataset"].path, split="test", columns=("id", "group", "text")))
     if not documents:
         raise DataError(

@@ -1,0 +1,182 @@
+"""Evaluating a system whose samples stand for themselves: beside other real data, a copy of train, and a baseline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from genwright.core import (
+    ClaimDraft,
+    Context,
+    DataError,
+    Derivation,
+    Produced,
+    StageResult,
+    component,
+    modality_component,
+)
+from genwright.core.digest import entries_digest, folder_entries
+from genwright.core.protocols import Candidate, RowModality
+from genwright.families.store import build_family
+from genwright.measure import write_scores
+from genwright.modalities.dataset import read_rows
+from genwright.systems import Manifest, load_system, write_manifest
+from genwright.systems.rows import RowSystem
+from genwright.trainer.rows import RowFeed
+
+FLOOR = "reference: other real samples"
+COPY = "reference: train samples drawn again"
+LIKELIHOOD = {"exact": "", "lower": "upper bound"}
+
+
+def evaluate_rows(config: Any, context: Context, /) -> StageResult:
+    """System, metrics of all candidates, samples, and the likelihood of held-out samples.
+
+    Raises:
+        DataError: the test split is empty.
+    """
+    dataset = context.inputs["dataset"].path
+    splits = {name: read_rows(dataset, split=name) for name in ("train", "validation", "test")}
+    if not len(splits["test"]):
+        raise DataError(
+            "the test split is empty, so nothing can be evaluated", hint="raise data.split.test, or add data"
+        )
+    folder = context.folder("system")
+    inputs = {artifact.digest: artifact.path for artifact in context.inputs.values()}
+    model, codec = context.inputs["model"].digest, context.inputs["codec"].digest
+    write_manifest(Manifest(backend="rows", model=model, codec=codec), folder=folder)
+    system = load_system(folder, locate=inputs.__getitem__, device=context.device)
+    modality: RowModality = modality_component(context.modality).load()()
+    candidates = _candidates(config, context, splits, system)
+    context.progress.say(f"  measuring {len(candidates)} sets of samples")
+    measured = modality.measure(
+        candidates, train=splits["train"], test=splits["test"], config=config.metrics, seed=context.seed_for("measure")
+    )
+    write_scores(context.folder("scores"), measured.columns, arrays=measured.arrays)
+    _write_samples(candidates[0].rows, modality, context.folder("samples"), folder)
+    columns, drafts = _own_scores(candidates, splits, system, modality, config)
+    write_scores(context.folder("generation_scores"), columns)
+    kinds = {"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"}
+    produced = {slot: Produced(kind, context.scratch / slot) for slot, kind in kinds.items()}
+    return StageResult(produced, [*drafts, *measured.drafts])
+
+
+def _candidates(config: Any, context: Context, splits: dict[str, pa.Table], system: RowSystem) -> list[Candidate]:
+    """The system's samples first, then the references at no more samples than there are."""
+    n = min(config.num_samples, len(splits["test"]))
+    conditioned = getattr(system.codec, "conditioner", None) is not None
+    with context.progress.task("draw samples", total=n):
+        rows = system.sample(
+            n,
+            seed=context.seed_for("samples"),
+            conditions=splits["test"].slice(0, n) if conditioned else None,
+            guidance=config.guidance,
+            steps=config.steps,
+            temperature=config.temperature,
+        )
+    rng = np.random.default_rng(context.seed_for("references"))
+    train, floor = splits["train"], splits["validation"]
+    again = train.take(pa.array(rng.integers(len(train), size=n)))
+    found = [Candidate("system", "", rows)]
+    if len(floor):
+        found.append(Candidate("floor", FLOOR, _payload(floor.slice(0, n))))
+    found.append(Candidate("copy", COPY, _payload(again)))
+    if config.baseline == "on" and (named := modality_component(context.modality).baseline):
+        found.append(_baseline(*named, train=train, n=n, context=context))
+    return found
+
+
+def _baseline(family: str, codec: str, *, train: pa.Table, n: int, context: Context) -> Candidate:
+    """Samples of the modality's own non-neural family, fitted here on the same train split."""
+    context.progress.say(f"  baseline: {family}")
+    entry = component("codecs", codec)
+    fitted = entry.load().fit(entry.config.parse({"kind": codec}, where="baseline"), rows=[train])
+    settings: Any = component("families", family).config.parse({"kind": family}, where="baseline")
+    config = settings.resolve(depth=1, shape=fitted.shape)
+    built = build_family(config, shape=fitted.shape, seed=context.seed_for("baseline"))
+    feed = RowFeed(fitted.encode(train), shape=fitted.shape, seed=0, device="cpu", shuffle=False)
+    built.fit(feed.all_batches(size=512), rng=torch.Generator().manual_seed(context.seed_for("baseline")))
+    rows = RowSystem(built, codec=fitted).sample(n, seed=context.seed_for("baseline"))
+    return Candidate("baseline", f"baseline: {family}", rows)
+
+
+def _payload(rows: pa.Table) -> pa.Table:
+    return rows.drop_columns([name for name in ("id", "group") if name in rows.column_names])
+
+
+def _write_samples(rows: pa.Table, modality: RowModality, folder: Path, system: Path) -> None:
+    modality.write(rows, folder)
+    preview = modality.preview(rows, folder / "preview")
+    body = {"system": entries_digest(folder_entries(system)), "samples": [], "preview": preview.name}
+    (folder / "samples.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+
+
+def _own_scores(
+    candidates: Sequence[Candidate],
+    splits: dict[str, pa.Table],
+    system: RowSystem,
+    modality: RowModality,
+    config: Any,
+) -> tuple[dict[str, list[Any]], list[ClaimDraft]]:
+    """Legal, different and new samples of each candidate, and the nats of held-out samples, in one table."""
+    test, known = splits["test"], set(modality.keys(_payload(splits["train"])))
+    rows: list[dict[str, Any]] = []
+    drafts: list[ClaimDraft] = []
+    for candidate in candidates:
+        seen: set[bytes] = set()
+        keys = modality.keys(candidate.rows)
+        for key, why in zip(keys, modality.validate(candidate.rows), strict=True):
+            legal = why is None
+            fresh = {"different": key not in seen, "new": key not in known} if legal else {}
+            rows.append({"candidate": candidate.name, "legal": legal, **fresh})
+            seen.add(key)
+        for metric, column in (("legal_share", "legal"), ("different_share", "different"), ("new_share", "new")):
+            drafts.append(_share(metric, column, candidate, config.level))
+    nats, kind = system.log_prob(test)
+    if nats is not None:
+        units = system.codec.units(test)
+        groups = test.column("group").to_pylist()
+        for value, size, group in zip(nats.tolist(), units.tolist(), groups, strict=True):
+            rows.append({"candidate": "held-out", "nats": -value, "units": size, "group": group})
+        drafts.insert(0, _likelihood(system.codec.unit, LIKELIHOOD[kind], config))
+    names = ("candidate", "legal", "different", "new", "nats", "units", "group")
+    return {name: [row.get(name) for row in rows] for name in names}, drafts
+
+
+def _share(metric: str, column: str, candidate: Candidate, level: float) -> ClaimDraft:
+    derivation = Derivation(
+        "proportion", {"value": column}, where={"candidate": candidate.name}, interval="wilson", level=level
+    )
+    return ClaimDraft(
+        "system",
+        metric,
+        "share of samples",
+        "generation_scores",
+        derivation,
+        label=candidate.label,
+        data="dataset",
+        better="higher",
+        headline=candidate.name == "system",
+    )
+
+
+def _likelihood(unit: str, label: str, config: Any) -> ClaimDraft:
+    derivation = Derivation(
+        "ratio",
+        {"numerator": "nats", "denominator": "units"},
+        where={"candidate": "held-out"},
+        interval="bootstrap",
+        level=config.level,
+        cluster="group",
+        resamples=config.resamples,
+    )
+    metric, of = "negative_log_likelihood", f"nats/{unit}"
+    return ClaimDraft(
+        "system", metric, of, "generation_scores", derivation, label=label, data="dataset", better="lower"
+    )

@@ -1,0 +1,119 @@
+"""A system on this machine whose samples stand for themselves: a family with its codec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from genwright.core import CapabilityError
+from genwright.core.protocols import Batch, BoundKind, Encoded, Given, RowCodec, Tokens, TokenShape
+from genwright.core.rng import derive_seed
+from genwright.families.store import load_family
+from genwright.modalities.codec import load_codec
+from genwright.systems.manifest import Manifest
+from genwright.trainer.rows import to_batch
+
+ROWS_AT_ONCE = 256
+
+
+class RowSystem:
+    """Makes samples, completes partly known ones, and says how likely a sample is where its family can."""
+
+    capabilities = frozenset({"sample"})
+
+    def __init__(self, family: Any, *, codec: RowCodec, manifest: Manifest | None = None, device: str = "cpu") -> None:
+        self.family, self.codec, self.manifest = family, codec, manifest
+        self._device = device
+
+    @classmethod
+    def load(cls, manifest: Manifest, /, *, locate: Callable[[str], Path], device: str = "cpu") -> RowSystem:
+        """The system of that manifest; `locate` gives an artifact's folder by its digest."""
+        family = load_family(locate(manifest.model), device=device)
+        return cls(family, codec=load_codec(locate(manifest.codec)), manifest=manifest, device=device)
+
+    def sample(
+        self,
+        n: int,
+        /,
+        *,
+        seed: int = 0,
+        given: pa.Table | None = None,
+        conditions: pa.Table | None = None,
+        guidance: float = 1.0,
+        steps: int | None = None,
+        temperature: float = 1.0,
+    ) -> pa.Table:
+        """`n` samples as rows with the modality's columns.
+
+        `given` holds n rows of which null cells are filled in; `conditions` n rows with the columns that the codec is
+        conditioned on. Rows come in blocks with seeds of their own, so that more samples begin with the same ones.
+
+        Raises:
+            CapabilityError: the family cannot do what is asked.
+            DataError: a given cell or condition is none that the codec knows.
+        """
+        blocks = []
+        for at in range(0, n, ROWS_AT_ONCE):
+            count = min(ROWS_AT_ONCE, n - at)
+            rng = torch.Generator().manual_seed(derive_seed(seed, f"samples from {at}"))
+            batch = self.family.sample(
+                count,
+                given=None if given is None else self._given(given.slice(at, count)),
+                cond=None if conditions is None else self._conditions(conditions.slice(at, count)),
+                guidance=guidance,
+                steps=steps,
+                temperature=temperature,
+                rng=rng,
+            )
+            blocks.append(self.codec.decode(to_encoded(batch, shape=self.codec.shape)))
+        return pa.concat_tables(blocks)
+
+    def log_prob(self, rows: pa.Table, /) -> tuple[NDArray[np.float64] | None, BoundKind]:
+        """Nats of each row, and what kind of number they are; None where the family has no likelihood."""
+        found: list[NDArray[np.float64]] = []
+        kind: BoundKind = "none"
+        for at in range(0, len(rows), ROWS_AT_ONCE):
+            encoded = self.codec.encode(rows.slice(at, ROWS_AT_ONCE))
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                torch.manual_seed(derive_seed(0, f"bound from {at}"))
+                bound = self.family.log_prob(to_batch(encoded, shape=self.codec.shape, device=self._device))
+            if bound.value is None:
+                return None, "none"
+            found.append(bound.value.double().cpu().numpy())
+            kind = bound.kind
+        return (np.concatenate(found), kind) if found else (None, "none")
+
+    def _given(self, rows: pa.Table) -> Given:
+        encoded = self.codec.encode_given(rows)
+        if encoded.known is None:
+            raise CapabilityError("this codec cannot say which part of a sample is given", hint="leave `given` out")
+        batch = to_batch(encoded, shape=self.codec.shape, device=self._device)
+        return Given(batch, torch.from_numpy(np.array(encoded.known)).to(self._device))
+
+    def _conditions(self, rows: pa.Table) -> torch.Tensor:
+        conditioner = getattr(self.codec, "conditioner", None)
+        if conditioner is None:
+            raise CapabilityError("this system was trained without a condition", hint="set fit.condition, and train")
+        return torch.from_numpy(conditioner.encode(rows)).to(self._device)
+
+
+def to_encoded(batch: Batch, /, *, shape: Any) -> Encoded:
+    """A batch as arrays for a codec: marks and padding of tokens taken off, images back to their levels."""
+    if isinstance(batch, Tokens):
+        ids = batch.ids.cpu().numpy()
+        assert isinstance(shape, TokenShape)
+        if shape.cells:
+            return Encoded(ids)
+        body = ids[:, 1:]
+        ended = np.cumsum(body == shape.eos_id, axis=1) > 0
+        return Encoded(body, lengths=(~ended).sum(axis=1).astype(np.int64))
+    values = batch.values.float().cpu().numpy()
+    if values.ndim == 4 and getattr(shape, "levels", 0) == 256:
+        return Encoded(np.clip(np.round((values + 1.0) * 127.5), 0, 255).astype(np.uint8))
+    return Encoded(values)

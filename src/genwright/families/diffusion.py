@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Bound, Clock, Grid, GridShape, Shape, Vector, VectorShape
+from genwright.core.protocols import Bound, Clock, Grid, GridShape, Shape, TokenShape, Vector, VectorShape
 from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.diffusion_denoiser import Denoiser
 from genwright.families.diffusion_samplers import (
@@ -24,6 +24,7 @@ from genwright.families.diffusion_samplers import (
     shift_block_means,
     with_block_means,
 )
+from genwright.families.masked_diffusion import MaskedDiffusion
 from genwright.families.requests import check_given, check_guidance, check_numbers, condition_for, normal
 from genwright.families.vector_layout import VectorLayout
 from genwright.nets.mlp import Mlp
@@ -34,9 +35,8 @@ ROUNDS_WITHIN_RANGE = 20
 
 
 def diffusion(config: DiffusionConfig, *, shape: Shape) -> nn.Module:
-    """The diffusion family for that representation."""
-    assert isinstance(shape, GridShape | VectorShape), "this family works on vectors and grids"
-    return Diffusion(config, shape=shape)
+    """The diffusion family for that representation: of Gaussian noise, or of masks over tokens."""
+    return MaskedDiffusion(config, shape=shape) if isinstance(shape, TokenShape) else Diffusion(config, shape=shape)
 
 
 class Diffusion(nn.Module):

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from genwright.core import Component
-from genwright.core.representations import GridShape, Shape
+from genwright.core.representations import GridShape, Shape, TokenShape
 from genwright.families.config import FamilyConfig
 
 GRID_WIDTH_PER_LAYER = 8
@@ -20,7 +20,7 @@ class DiffusionConfig(FamilyConfig):
 
     `objective`, `sampler`, `sigma_data` and `sigma_max` are for vectors and images. `width` counts channels of a U-Net,
     and hidden entries elsewhere; `num_layers` counts blocks at each resolution of a U-Net. `likelihood_points` is how
-    many shares of masked tokens the bound on a token sequence's likelihood is averaged over.
+    many numbers of masked tokens the bound on a token sequence's likelihood is averaged over.
     """
 
     kind: Literal["diffusion"] = "diffusion"
@@ -31,6 +31,7 @@ class DiffusionConfig(FamilyConfig):
     steps: int | None = Field(default=None, ge=1, le=10_000)
     sigma_data: float = Field(default=0.5, gt=0.0)
     sigma_max: float = Field(default=80.0, gt=0.0)
+    default_rate: float | None = Field(default=None, gt=0.0)
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     likelihood_points: int = Field(default=16, ge=1, le=10_000)
 
@@ -42,22 +43,24 @@ class DiffusionConfig(FamilyConfig):
             width, layers, steps = VECTOR_WIDTH_PER_LAYER * depth, 3, 32
         else:
             width, layers, steps = TOKEN_WIDTH_PER_LAYER * depth, depth, 64
-        filled = {"width": self.width or width, "num_layers": self.num_layers or layers, "steps": self.steps or steps}
-        return self.model_copy(update=filled)
+        width = self.width or width
+        rate = self.default_rate or (0.003 * (512 / width) ** 0.5 if isinstance(shape, TokenShape) else None)
+        layers, steps = self.num_layers or layers, self.steps or steps
+        return self.model_copy(update={"width": width, "num_layers": layers, "steps": steps, "default_rate": rate})
 
     def num_parameters(self, *, shape: Shape) -> None:
         """Counted once it is built."""
         del shape
 
     def learning_rate(self) -> float:
-        """0.002, for AdamW (assumption, tuned on small tables and images)."""
-        return 0.002
+        """0.002 (assumption, tuned on small tables and images); over tokens that of the causal net of this width."""
+        return self.default_rate or 0.002
 
 
 DIFFUSION = Component(
     kind="diffusion",
     config=DiffusionConfig,
     factory="genwright.families.diffusion:diffusion",
-    accepts=("vector", "grid"),
+    accepts=("tokens", "vector", "grid"),
     extra="train",
 )

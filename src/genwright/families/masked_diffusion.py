@@ -1,0 +1,211 @@
+"""Masked diffusion over tokens: learn to fill in any set of masked tokens, sample by filling in some at a time.
+
+Source: MDLM, arXiv:2406.07524, with the parameterisation of its section 3.2.3: masks are never predicted, the rest stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
+from genwright.families.diffusion_config import DiffusionConfig
+from genwright.families.requests import check_given, check_guidance, check_numbers, choose, condition_for, uniform
+from genwright.nets.bidirectional import Bidirectional
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Sequences as the net sees them. `free` may be masked, `seen` may be looked at (all where it is None)."""
+
+    ids: Int[Tensor, "b t"]
+    free: Bool[Tensor, "b t"]
+    seen: Bool[Tensor, "b t"] | None
+    cond: Float[Tensor, "b k"] | None
+
+
+class MaskedDiffusion(nn.Module):
+    """p(x) by filling in masked tokens, in any order.
+
+    A fixed layout is modelled whole. Other sequences begin with a token that is given; those that come with a mask are
+    filled up with end marks to the model's length, and the end marks are modelled, so that samples have lengths.
+    """
+
+    allowed: Tensor
+    filled_up: Tensor
+
+    def __init__(self, config: DiffusionConfig, *, shape: TokenShape) -> None:
+        super().__init__()
+        assert config.width and config.num_layers and config.steps, "resolve() first"
+        self.config, self.shape = config, shape
+        self.mask_id = shape.vocab_size
+        self.length = len(shape.cells) or shape.context_tokens + 1
+        self.net = Bidirectional(
+            shape.vocab_size + 1,
+            d_model=config.width,
+            num_layers=config.num_layers,
+            cond_size=shape.cond_size,
+            fixed_length=len(shape.cells),
+            dropout=config.dropout,
+        )
+        allowed = torch.zeros(len(shape.cells), shape.vocab_size + 1, dtype=torch.bool)
+        for place, (first, count) in enumerate(shape.cells):
+            allowed[place, first : first + count] = True
+        self.register_buffer("allowed", allowed, persistent=False)
+        self.register_buffer("filled_up", torch.zeros(()))
+
+    def parts(self) -> Mapping[str, Iterable[nn.Parameter]]:
+        """One part: the net."""
+        return {"net": list(self.parameters())}
+
+    def compile_blocks(self) -> None:
+        """Compiles in place what gains by it."""
+        self.net.compile_blocks()
+
+    # --- training and likelihood ---------------------------------------------------------------------------------
+
+    def losses(self, batch: Tokens, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
+        """The bound in nats per token, at numbers of masked tokens that are spread evenly over the batch."""
+        del clock
+        if batch.mask is not None and not self.shape.cells:
+            self.filled_up.fill_(1.0)
+        rows = self._rows(batch)
+        count = len(rows.ids)
+        device = rows.ids.device
+        share = (torch.randperm(count, device=device) + torch.rand(count, device=device)) / count
+        nats = self._nats(rows, share, torch.rand(rows.ids.shape, device=device))
+        loss = nats.sum() / rows.free.sum()
+        yield "net", loss, {"loss": loss.detach()}
+
+    @torch.no_grad()
+    def log_prob(self, batch: Tokens) -> Bound:
+        """The bound averaged over `likelihood_points` evenly spread numbers of masked tokens; the same at every call.
+
+        Of sequences without a fixed layout it is given the first token, as in a causal model.
+        """
+        rng = torch.Generator().manual_seed(0)
+        rows = self._rows(batch)
+        count, device, points = len(rows.ids), rows.ids.device, self.config.likelihood_points
+        total = torch.zeros(count, dtype=torch.float64, device=device)
+        shift = uniform((count,), rng=rng, device=device)
+        for point in range(points):
+            share = (point + shift) / points
+            total += self._nats(rows, share, uniform(rows.ids.shape, rng=rng, device=device)).double()
+        return Bound(-total / points, "lower")
+
+    def _nats(self, rows: _Rows, share: Float[Tensor, " b"], keys: Float[Tensor, "b t"]) -> Float[Tensor, " b"]:
+        """T / k x the nats of k masked tokens out of T, k - 1 being the given share of T.
+
+        With k uniform its mean is the bound in continuous time: a binomial number of masks weighted by 1 / t is a
+        uniform one weighted by 1 / k. Source: arXiv:2406.07524, equation 10; arXiv:2110.02037, equation 5.
+        """
+        total = rows.free.sum(1)
+        masked_count = torch.minimum((share * total).long() + 1, total)
+        rank = keys.masked_fill(~rows.free, 2.0).argsort(1).argsort(1)
+        masked = (rank < masked_count[:, None]) & rows.free
+        hidden = self.net(rows.ids.masked_fill(masked, self.mask_id), rows.cond, rows.seen)
+        row, place = masked.nonzero(as_tuple=True)
+        logits = self._logits(hidden[row, place], place)
+        nats = functional.cross_entropy(logits, rows.ids[row, place], reduction="none")
+        summed = torch.zeros(len(total), device=nats.device).index_add(0, row, nats)
+        return summed * total / masked_count.clamp_min(1)
+
+    def _logits(self, hidden: Float[Tensor, "m d"], place: Int[Tensor, " m"]) -> Float[Tensor, "m v"]:
+        """Float32 logits at those positions: of the mask never, of a fixed layout only what the position may hold."""
+        logits: Tensor = self.net.head(hidden).float()
+        if self.shape.cells:
+            return logits.masked_fill(~self.allowed[place], -torch.inf)
+        return logits.index_fill(-1, torch.tensor([self.mask_id], device=logits.device), -torch.inf)
+
+    def _rows(self, batch: Tokens) -> _Rows:
+        cond = batch.cond if self.shape.cond_size else None
+        if self.shape.cells:
+            return _Rows(batch.ids, torch.ones_like(batch.ids, dtype=torch.bool), None, cond)
+        ids, seen = batch.ids, batch.mask
+        if seen is not None and self.filled_up:
+            ids = torch.where(seen, ids, self.shape.eos_id)
+            ids = functional.pad(ids, (0, max(0, self.length - ids.shape[1])), value=self.shape.eos_id)
+            seen = None
+        free = torch.ones_like(ids, dtype=torch.bool) if seen is None else seen.clone()
+        free[:, 0] = False
+        return _Rows(ids, free, seen, cond)
+
+    # --- sampling ------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        *,
+        given: Any = None,
+        cond: Any = None,
+        guidance: float = 1.0,
+        steps: int | None = None,
+        temperature: float = 1.0,
+        rng: torch.Generator | None = None,
+    ) -> Tokens:
+        """`n` sequences, or completions of `given` wherever tokens are unknown.
+
+        Positions are filled in a random order, evenly over `steps`. As many steps as positions fill in one at a time,
+        which is exact, and the default for a fixed layout. Source: arXiv:2406.07524, section 4.1.
+
+        Raises:
+            CapabilityError: arguments that do not fit.
+        """
+        check_numbers(n, steps=steps, temperature=temperature)
+        check_guidance(guidance, cond=cond, able=True, family=self.config.kind)
+        device = self.filled_up.device
+        told = condition_for(cond, shape=self.shape, count=n, device=device)
+        ids, known = self._start(n, given, device)
+        keys = uniform(ids.shape, rng=rng, device=device).masked_fill(known, 2.0)
+        rank, unknown = keys.argsort(1).argsort(1), (~known).sum(1)
+        most = int(unknown.max()) if n else 0
+        turns = min(most, steps or (most if self.shape.cells else cast("int", self.config.steps)))
+        for turn in range(turns):
+            low, high = (unknown * at // turns for at in (turn, turn + 1))
+            now = (rank >= low[:, None]) & (rank < high[:, None]) & ~known
+            row, place = now.nonzero(as_tuple=True)
+            logits = self._guided(ids, told, guidance, row, place)
+            if temperature:
+                ids[row, place] = choose(logits / temperature, rng=rng)
+            else:
+                ids[row, place] = logits.argmax(-1)
+        return Tokens(ids, self._lengths(ids), told)
+
+    def _guided(self, ids: Tensor, cond: Tensor | None, guidance: float, row: Tensor, place: Tensor) -> Tensor:
+        """Log-probabilities under the condition, moved away from those without (arXiv:2207.12598, equation 6)."""
+        told = self._logits(self.net(ids, cond)[row, place], place).log_softmax(-1)
+        if guidance == 1.0:
+            return told
+        untold = self._logits(self.net(ids, None)[row, place], place).log_softmax(-1)
+        moved = untold + guidance * (told - untold)
+        return moved.masked_fill(told == -torch.inf, -torch.inf)
+
+    def _start(self, n: int, given: Any, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Masks where nothing is known, and what is known."""
+        ids = torch.full((n, self.length), self.mask_id, device=device)
+        known = torch.zeros_like(ids, dtype=torch.bool)
+        if not self.shape.cells:
+            ids[:, 0], known[:, 0] = self.shape.bos_id, True
+        if given is not None:
+            values = getattr(getattr(given, "batch", None), "ids", ids)
+            short = 0 if self.shape.cells or values.ndim != 2 else max(0, self.length - values.shape[1])
+            found = check_given(given, entries=(self.length - short,), n=n)
+            filled = functional.pad(cast("Tokens", found.batch).ids.to(device), (0, short))
+            told = functional.pad(found.known.to(device), (0, short))
+            ids, known = torch.where(told, filled, ids), known | told
+        return ids, known
+
+    def _lengths(self, ids: Tensor) -> Tensor | None:
+        """Marks all up to and with the first end mark after the first token."""
+        if self.shape.cells:
+            return None
+        ended = ids == self.shape.eos_id
+        ended[:, 0] = False
+        return (ended.long().cumsum(1) - ended.long()) == 0

@@ -10,9 +10,15 @@ from torch import Tensor, nn
 
 from genwright.core import CapabilityError, component
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
+from genwright.families.any_order import AnyOrder
 from genwright.families.config import AutoregressiveConfig, SamplingConfig
 from genwright.families.decoding import Decoder, DecodeRequest
 from genwright.nets.net import NetLoss, TokenNet
+
+
+def build(config: AutoregressiveConfig, *, shape: TokenShape) -> nn.Module:
+    """The family for that shape: next-token prediction, or any order over a fixed layout of cells."""
+    return AnyOrder(config, shape=shape) if shape.cells else Autoregressive(config, shape=shape)
 
 
 class Autoregressive(nn.Module):

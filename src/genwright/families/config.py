@@ -12,6 +12,9 @@ from genwright.core.representations import Shape, TokenShape
 from genwright.nets import NetConfig, TransformerConfig
 
 
+CELL_WIDTH_PER_LAYER = 96
+
+
 class FamilyConfig(Config):
     """Settings of a family; it holds the settings of its nets, whose open widths a depth fills in."""
 
@@ -31,26 +34,32 @@ class FamilyConfig(Config):
 
 
 class AutoregressiveConfig(FamilyConfig):
-    """Next-token prediction over one causal net."""
+    """Next-token prediction over one causal net; over a fixed layout of cells, any cell given any others.
+
+    `cell_width` and `cell_layers` are of the perceptron that a fixed layout is modelled with, instead of `net`.
+    """
 
     kind: Literal["autoregressive"] = "autoregressive"
     net: component_field("nets") = Field(default_factory=TransformerConfig)  # type: ignore[valid-type]
+    cell_width: int | None = Field(default=None, ge=8, le=16_384)
+    cell_layers: int = Field(default=3, ge=1, le=64)
 
     def resolve(self, *, depth: int, shape: Shape) -> Self:
         """The same settings with the net's shapes filled in."""
         assert isinstance(shape, TokenShape), "this family accepts tokens only"
+        if shape.cells:
+            return self.model_copy(update={"cell_width": self.cell_width or CELL_WIDTH_PER_LAYER * depth})
         net = self._net().resolve(depth=depth, vocab_size=shape.vocab_size)
         return self.model_copy(update={"net": net})
 
-    def num_parameters(self, *, shape: Shape) -> int:
-        """The net's count, and the condition's matrix and null vector where there is one."""
+    def num_parameters(self, *, shape: Shape) -> int | None:
+        """The net's count; for a fixed layout it is counted once built."""
         assert isinstance(shape, TokenShape), "this family accepts tokens only"
-        condition = (shape.cond_size + 1) * self._net().width() if shape.cond_size else 0
-        return self._net().num_parameters(vocab_size=shape.vocab_size) + condition
+        return None if shape.cells else self._net().num_parameters(vocab_size=shape.vocab_size)
 
     def learning_rate(self) -> float:
-        """The net's."""
-        return self._net().learning_rate()
+        """The net's; for a fixed layout 0.002 (assumption)."""
+        return 0.002 if self.cell_width else self._net().learning_rate()
 
     def _net(self) -> NetConfig:
         return cast("NetConfig", self.net)
@@ -69,7 +78,7 @@ class SamplingConfig(Config):
 AUTOREGRESSIVE = Component(
     kind="autoregressive",
     config=AutoregressiveConfig,
-    factory="genwright.families.autoregressive:Autoregressive",
+    factory="genwright.families.autoregressive:build",
     accepts=("tokens",),
     extra="train",
 )

@@ -36,11 +36,6 @@ class NetConfig(SizedConfig):
 
     d_model: int | None = None
 
-    def width(self) -> int:
-        """Entries of a hidden state of a resolved config."""
-        assert self.d_model, "resolve() first"
-        return self.d_model
-
 
 class TransformerConfig(NetConfig):
     """A Llama-layout transformer. With `qk_norm` it is Qwen3's layout; with experts Mixtral's or Qwen3-MoE's."""

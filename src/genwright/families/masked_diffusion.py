@@ -1,6 +1,6 @@
 """Masked diffusion over tokens: learn to fill in any set of masked tokens, sample by filling in some at a time.
 
-Source: MDLM, arXiv:2406.07524, with the parameterisation of its section 3.2.3: masks are never predicted, the rest stays.
+Source: MDLM, arXiv:2406.07524; as in its section 3.2.3 masks are never predicted, and what is known stays.
 """
 
 from __future__ import annotations

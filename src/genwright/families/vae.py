@@ -40,7 +40,7 @@ class Vae(nn.Module):
         self.observation: GridObservation | VectorObservation
         if isinstance(shape, GridShape):
             self.observation = GridObservation(shape)
-            self.encoder, self.decoder = GridEncoder(shape, **sizes), GridDecoder(shape, **sizes)
+            self.encoder, self.decoder = GridEncoder(shape, **sizes), GridDecoder(shape, normalised=True, **sizes)
         else:
             self.observation = VectorObservation(shape)
             self.encoder, self.decoder = VectorEncoder(shape, **sizes), VectorDecoder(shape, **sizes)

@@ -29,11 +29,14 @@ class GridEncoder(nn.Module):
 class GridDecoder(nn.Module):
     """One linear layer to a map, then convolutions."""
 
-    def __init__(self, shape: GridShape, *, d_latent: int, width: int, num_layers: int) -> None:
+    def __init__(
+        self, shape: GridShape, *, d_latent: int, width: int, num_layers: int, normalised: bool = True
+    ) -> None:
         super().__init__()
         size = (shape.channels, shape.height, shape.width)
         d_in = 2 * width
-        self.body = ConvDecoder(*size, d_in=d_in, width=width, num_blocks=num_layers, cond_size=shape.cond_size)
+        sizes = {"d_in": d_in, "width": width, "num_blocks": num_layers, "cond_size": shape.cond_size}
+        self.body = ConvDecoder(*size, normalised=normalised, **sizes)
         self.map_size = (d_in, *self.body.map_size)
         self.door = nn.Linear(d_latent, d_in * self.map_size[1] * self.map_size[2])
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from genwright.cli.output import Output
 from genwright.cli.progress import make_progress
@@ -18,6 +19,9 @@ def generate(arguments: argparse.Namespace, out: Output) -> int:
     project = Project.find(arguments.project)
     digest, _ = project.resolve_system(arguments.system)
     system = project.system(digest)
+    if "generate" not in system.capabilities:
+        return _samples(system, digest, arguments, out)
+    _only_for_samples(arguments)
     prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
     sampling = {name: value for name in SAMPLING if (value := getattr(arguments, name)) is not None}
     request = {"max_tokens": arguments.max_tokens, "stop": tuple(arguments.stop), "sampling": sampling}
@@ -37,6 +41,47 @@ def generate(arguments: argparse.Namespace, out: Output) -> int:
             out.text(text, end="")
         out.text("")
     return 0
+
+
+def _only_for_samples(arguments: argparse.Namespace) -> None:
+    for name in ("out", "given", "condition", "steps"):
+        if getattr(arguments, name) is not None:
+            raise SpecError(f"--{name} is for systems that make samples; this one continues texts")
+
+
+def _samples(system: Any, digest: str, arguments: argparse.Namespace, out: Output) -> int:
+    """Draw or complete samples, and write them or show them as a table."""
+    if arguments.prompt:
+        raise SpecError("this system continues no text", hint="say what is known with --given '{\"column\": value}'")
+    modality = system.modality
+    given, count = _known(arguments.given, arguments.num)
+    conditions, _ = _known(arguments.condition, count)
+    temperature = 1.0 if arguments.temperature is None else arguments.temperature
+    rows = system.sample(
+        count,
+        seed=arguments.seed,
+        given=given,
+        conditions=conditions,
+        guidance=arguments.guidance,
+        steps=arguments.steps,
+        temperature=temperature,
+    )
+    if arguments.out is None:
+        out.table(rows.to_pylist(), title=f"system {digest[:12]}")
+        return 0
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [*modality.write(rows, folder), modality.preview(rows, folder / "preview")]
+    out.table([{"file": str(path)} for path in written], title=f"{count:,} samples of system {digest[:12]}")
+    return 0
+
+
+def _known(text: str | None, count: int) -> tuple[Any, int]:
+    """Rows of what is known: one JSON object for all samples, or a file with a row for each."""
+    if text is None:
+        return None, count
+    found: tuple[Any, int] = load_reference("genwright.systems.rows:known_rows", extra="train")(text, count=count)
+    return found
 
 
 def serve(arguments: argparse.Namespace, out: Output) -> int:

@@ -23,6 +23,9 @@ class AnyOrder(nn.Module):
     exact likelihood in the order of the layout, which is the order that samples are drawn in.
     """
 
+    _place: Tensor
+    _legal: Tensor
+
     def __init__(self, config: AutoregressiveConfig, *, shape: TokenShape) -> None:
         super().__init__()
         self.config, self.shape = config, shape
@@ -39,7 +42,7 @@ class AnyOrder(nn.Module):
         )
         for table in (self.known_embedding, self.unknown_embedding):
             nn.init.normal_(table.weight, std=count**-0.5)
-            table.weight.is_embedding = True  # type: ignore[assignment]
+            table.weight.is_embedding = True  # type: ignore[attr-defined]
         place, legal = _windows(shape)
         self.register_buffer("_place", place, persistent=False)
         self.register_buffer("_legal", legal, persistent=False)
@@ -120,8 +123,8 @@ class AnyOrder(nn.Module):
         """Scores of each cell's values, (b, p, widest cell); minus infinity beyond a cell's own."""
         inputs = torch.where(known[..., None], self.known_embedding(ids), self.unknown_embedding.weight)
         scores = self.net(inputs.sum(1), cond=cond)
-        picked: Tensor = scores[:, self._place]  # type: ignore[index]
-        return picked.masked_fill(~self._legal, -torch.inf)  # type: ignore[operator]
+        picked: Tensor = scores[:, self._place]
+        return picked.masked_fill(~self._legal, -torch.inf)
 
 
 def _windows(shape: TokenShape) -> tuple[Int[Tensor, "p v"], Bool[Tensor, "p v"]]:

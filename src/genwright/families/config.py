@@ -11,7 +11,6 @@ from genwright.core import Component, Config, component_field
 from genwright.core.representations import Shape, TokenShape
 from genwright.nets import NetConfig, TransformerConfig
 
-
 CELL_WIDTH_PER_LAYER = 96
 
 

@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from genwright.core.errors import GateError, SpecError
+from genwright.core.errors import CapabilityError, GateError, SpecError
 from genwright.core.registry import missing_extra
 from genwright.core.stage import Progress
 from genwright.project import Project
@@ -51,6 +51,11 @@ def serve(project: Project, system: str | None, /, *, settings: ServerSettings, 
             hint="write keys to a file, one per line, and give --api-key-file FILE",
         )
     loaded = project.system(digest)
+    if "generate" not in loaded.capabilities:
+        raise CapabilityError(
+            f"system {digest[:12]} makes samples and continues no text; the server speaks the OpenAI API for texts",
+            hint="genwright generate --num N --out DIR",
+        )
     engine = Engine(loaded, num_slots=settings.max_concurrency, max_queue=settings.max_queue)
     app = create_app(engine, served=Served(model=project.specs()[0].project.name, digest=digest, keys=keys))
     state = "released" if released else "UNRELEASED"

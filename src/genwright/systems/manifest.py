@@ -22,6 +22,7 @@ class Manifest(Config):
 
     format: Literal[1] = 1
     backend: Literal["local", "rows"] = "local"
+    modality: str = "text"
     model: str = Field(pattern=DIGEST)
     codec: str = Field(pattern=DIGEST)
     sampling: SamplingConfig = SamplingConfig()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from pyarrow import csv
 
-from genwright.core import CapabilityError
-from genwright.core.protocols import Batch, BoundKind, Encoded, Given, RowCodec, Tokens, TokenShape
+from genwright.core import CapabilityError, SpecError, modality_component
+from genwright.core.protocols import Batch, BoundKind, Encoded, Given, RowCodec, RowModality, Tokens, TokenShape
 from genwright.core.rng import derive_seed
 from genwright.families.store import load_family
 from genwright.modalities.codec import load_codec
@@ -20,6 +22,25 @@ from genwright.systems.manifest import Manifest
 from genwright.trainer.rows import to_batch
 
 ROWS_AT_ONCE = 256
+
+
+def known_rows(text: str, /, *, count: int) -> tuple[pa.Table, int]:
+    """Partly known samples: a JSON object that holds for `count` of them, or a CSV file with a row for each.
+
+    Raises:
+        SpecError: it is neither, or the file cannot be read.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise SpecError(f"what is given is no JSON object: {error}") from None
+        return pa.Table.from_pylist([values] * count), count
+    try:
+        rows = csv.read_csv(text)
+    except (OSError, pa.ArrowException) as error:
+        raise SpecError(f"{text} cannot be read as CSV ({error})", hint="give a JSON object or a CSV file") from None
+    return rows, len(rows)
 
 
 class RowSystem:
@@ -36,6 +57,13 @@ class RowSystem:
         """The system of that manifest; `locate` gives an artifact's folder by its digest."""
         family = load_family(locate(manifest.model), device=device)
         return cls(family, codec=load_codec(locate(manifest.codec)), manifest=manifest, device=device)
+
+    @property
+    def modality(self) -> RowModality:
+        """The modality that its samples are of."""
+        assert self.manifest is not None, "a system with a manifest"
+        found: RowModality = modality_component(self.manifest.modality).load()()
+        return found
 
     def sample(
         self,

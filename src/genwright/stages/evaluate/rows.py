@@ -50,7 +50,7 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
     folder = context.folder("system")
     inputs = {artifact.digest: artifact.path for artifact in context.inputs.values()}
     model, codec = context.inputs["model"].digest, context.inputs["codec"].digest
-    write_manifest(Manifest(backend="rows", model=model, codec=codec), folder=folder)
+    write_manifest(Manifest(backend="rows", modality=context.modality, model=model, codec=codec), folder=folder)
     system = load_system(folder, locate=inputs.__getitem__, device=context.device)
     modality: RowModality = modality_component(context.modality).load()()
     candidates = _candidates(config, context, splits, system)

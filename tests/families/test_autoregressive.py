@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from genwright.core import CapabilityError, IntegrityError
-from genwright.core.protocols import Clock, Family, Tokens, TokenShape
+from genwright.core.protocols import Clock, Family, Given, Tokens, TokenShape
 from genwright.families import AutoregressiveConfig
 from genwright.families.autoregressive import Autoregressive
 from genwright.families.store import build_family, load_family, save_family
@@ -54,10 +54,22 @@ def test_loss_is_the_mean_over_what_counts() -> None:
 def test_samples_repeat_with_the_generator() -> None:
     family = build()
     first = family.sample(3, steps=6, rng=torch.Generator().manual_seed(7))
-    assert first == family.sample(3, steps=6, rng=torch.Generator().manual_seed(7))
-    assert first != family.sample(3, steps=6, rng=torch.Generator().manual_seed(9))
+    assert first.ids.shape[0] == 3 and (first.ids[:, 0] == SHAPE.bos_id).all()
+    assert torch.equal(first.ids, family.sample(3, steps=6, rng=torch.Generator().manual_seed(7)).ids)
+    again = family.sample(3, steps=6, rng=torch.Generator().manual_seed(9)).ids
+    assert again.shape != first.ids.shape or not torch.equal(first.ids, again)
     with pytest.raises(CapabilityError, match="no cond"):
         family.sample(1, guidance=2.0)
+
+
+def test_the_start_of_a_row_can_be_given() -> None:
+    family = build()
+    ids = torch.tensor([[0, 2, 2, 0], [0, 2, 0, 0]])
+    known = torch.tensor([[True, True, True, False], [True, True, False, False]])
+    made = family.sample(2, given=Given(Tokens(ids), known), rng=torch.Generator().manual_seed(7)).ids
+    assert made[0, :3].tolist() == [0, 2, 2] and made[1, :2].tolist() == [0, 2]
+    with pytest.raises(CapabilityError, match="only the start"):
+        family.sample(2, given=Given(Tokens(ids), ~known))
 
 
 def test_the_folder_gives_the_family_back(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from genwright.core import CapabilityError, component
-from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
+from genwright.core.protocols import Bound, Clock, Given, Tokens, TokenShape
 from genwright.families.any_order import AnyOrder
 from genwright.families.config import AutoregressiveConfig, SamplingConfig
 from genwright.families.decoding import Decoder, DecodeRequest
@@ -69,29 +69,51 @@ class Autoregressive(nn.Module):
         steps: int | None = None,
         temperature: float = 1.0,
         rng: torch.Generator | None = None,
-    ) -> list[list[int]]:
-        """`n` continuations of `given` (token ids; the begin mark where it is None), at most `steps` tokens each.
+    ) -> Tokens:
+        """`n` sequences of at most `steps` tokens after what is given: the begin mark, or the known start of each row.
 
         Raises:
-            CapabilityError: `cond` or `guidance` is given; this family has no condition apart from `given`.
+            CapabilityError: a condition is asked for, or what is known of a row is not its start.
         """
         if cond is not None or guidance != 1.0:
             raise CapabilityError("this family takes no cond and no guidance", hint="pass the condition as given")
-        prompt = tuple(given) if given is not None else (self.shape.bos_id,)
-        seeds = torch.randint(0, 2**62, (n,), generator=rng)
+        starts = [(self.shape.bos_id,)] * n if given is None else _starts(given)
+        seeds = torch.randint(0, 2**62, (n,), generator=rng).tolist()
         decoder = self.decoder(n)
-        out: dict[int, list[int]] = {}
-        for seed in seeds.tolist():
+        rows: dict[int, list[int]] = {}
+        for seed, start in zip(seeds, starts, strict=True):
             request = DecodeRequest(
-                prompt_ids=prompt,
-                max_new_tokens=steps or self.shape.context_tokens,
+                prompt_ids=start,
+                max_new_tokens=steps or self.shape.context_tokens - len(start) + 1,
                 sampling=SamplingConfig(temperature=temperature),
                 seed=seed,
                 stop_ids=frozenset({self.shape.eos_id}),
             )
-            out[decoder.add(request)] = []
+            rows[decoder.add(request)] = list(start)
         while tokens := decoder.step():
             for token in tokens:
-                if token.finished != "stop":
-                    out[token.slot].append(token.token_id)
-        return list(out.values())
+                rows[token.slot].append(token.token_id)
+        return _padded(list(rows.values()), eos_id=self.shape.eos_id)
+
+
+def _starts(given: Given) -> list[tuple[int, ...]]:
+    """The known tokens of each row, begin mark included."""
+    assert isinstance(given.batch, Tokens)
+    sizes = given.known.sum(dim=1)
+    if bool((given.known != (torch.arange(given.known.shape[1]) < sizes[:, None])).any()):
+        raise CapabilityError(
+            "this family goes from left to right: only the start of a sample can be given",
+            hint="train.family = 'diffusion' fills in any part",
+        )
+    return [tuple(row[:size].tolist()) for row, size in zip(given.batch.ids, sizes.tolist(), strict=True)]
+
+
+def _padded(rows: list[list[int]], *, eos_id: int) -> Tokens:
+    """Rows of one length, end marks behind each; the mask covers a row up to its first end mark."""
+    longest = max(len(row) for row in rows)
+    ids = torch.full((len(rows), longest), eos_id, dtype=torch.long)
+    mask = torch.zeros_like(ids, dtype=torch.bool)
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = torch.tensor(row)
+        mask[place, : len(row)] = True
+    return Tokens(ids, mask)

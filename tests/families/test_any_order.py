@@ -1,4 +1,4 @@
-"""Autoregression over cells in any order: it learns a joint distribution, completes rows, and its likelihood is exact."""
+"""Autoregression over cells in any order: it learns a joint, completes rows, and its likelihood is exact."""
 
 import itertools
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Clock, Family, Given, Grid, GridShape, TokenShape, Vector, VectorShape
+from genwright.core.protocols import Clock, Family, Given, Grid, GridShape, Vector, VectorShape
 from genwright.families.mixture import fit_mixture
 from genwright.families.store import build_family
 from genwright.families.vae import Vae
@@ -178,11 +178,6 @@ def test_prior_follows_the_condition(one_hot: bool) -> None:
     total = torch.linspace(-4, 4, 4001)[:, None]
     mass = prior.log_prob(total, cond[:1].expand(4001, -1)).exp().sum() * 8 / 4000
     assert float(mass) == pytest.approx(1.0, abs=1e-3)
-
-
-def test_tokens_are_refused_in_words() -> None:
-    with pytest.raises(ValueError, match="vectors and grids"):
-        VaeConfig().resolve(depth=2, shape=TokenShape(4, 0, 1, 8))
 
 
 def test_shapes_are_filled_in() -> None:

@@ -10,14 +10,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.core import component
-from genwright.core.protocols import Bound, Clock, Given, Grid, GridShape, Vector, VectorShape
+from genwright.core.protocols import Batch, Bound, Clock, Shape, Vector
 from genwright.families.config import FamilyConfig
 from genwright.families.latent_config import LatentConfig, latent_shape
-from genwright.families.requests import check_given, check_numbers, condition_for, normal
+from genwright.families.requests import check_numbers, condition_for
 
-Dense = Grid | Vector
 AUTOENCODER, PRIOR = "autoencoder", "prior"
-COMPLETION_STEPS = 30
 MIN_VARIANCE = 1e-4
 # The share of a batch in mean and spread once very many rows went by.
 MIN_SHARE = 1e-4
@@ -35,7 +33,7 @@ class Latent(nn.Module):
     mean: Tensor
     variance: Tensor
 
-    def __init__(self, config: LatentConfig, *, shape: GridShape | VectorShape) -> None:
+    def __init__(self, config: LatentConfig, *, shape: Shape) -> None:
         super().__init__()
         self.config, self.shape = config, shape
         inner = latent_shape(cast("int", config.autoencoder.d_latent), cond_size=shape.cond_size)
@@ -63,7 +61,7 @@ class Latent(nn.Module):
         return {
             f"{name}/{part}": {"learning_rate": rates[name].learning_rate()} | dict(own)
             for name, family in families.items()
-            for part, own in family.optimisers().items()
+            for part, own in _preferred(family).items()
         }
 
     def window(self, part: str) -> tuple[float, float]:
@@ -71,7 +69,7 @@ class Latent(nn.Module):
         split = self.config.split
         return (0.0, split) if part.startswith(AUTOENCODER) else (split, 1.0)
 
-    def losses(self, batch: Dense, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
+    def losses(self, batch: Batch, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
         """Those of the family whose turn it is, with a clock that runs over its window."""
         split = self.config.split
         if clock.fraction < split:
@@ -83,7 +81,7 @@ class Latent(nn.Module):
             yield f"{name}/{part}", loss, logs
 
     @torch.no_grad()
-    def _latents(self, batch: Dense) -> Float[Tensor, "b z"]:
+    def _latents(self, batch: Batch) -> Float[Tensor, "b z"]:
         """Standardised posterior draws; they also count towards mean and spread."""
         self.autoencoder.eval()
         mean, log_sigma = self.autoencoder.posterior(batch)
@@ -100,28 +98,28 @@ class Latent(nn.Module):
         return self.variance.clamp_min(MIN_VARIANCE).sqrt()
 
     @torch.no_grad()
-    def finish(self, batches: Iterable[Dense], *, rng: torch.Generator) -> None:
+    def finish(self, batches: Iterable[Batch], *, rng: torch.Generator) -> None:
         """The observation noise of the autoencoder that is kept."""
         self.autoencoder.finish(batches, rng=rng)
 
     # --- latents -------------------------------------------------------------------------------------------------
 
-    def log_prob(self, batch: Dense) -> Bound:
+    def log_prob(self, batch: Batch) -> Bound:
         """None: see the class."""
         del batch
         return Bound(None, "none")
 
-    def embed(self, batch: Dense) -> Float[Tensor, "b z"]:
+    def embed(self, batch: Batch) -> Float[Tensor, "b z"]:
         """The autoencoder's."""
         return cast("Tensor", self.autoencoder.embed(batch))
 
-    def decode_latent(self, z: Float[Tensor, "b z"], **asked: Any) -> Dense:
+    def decode_latent(self, z: Float[Tensor, "b z"], **asked: Any) -> Batch:
         """The autoencoder's."""
-        return cast("Dense", self.autoencoder.decode_latent(z, **asked))
+        return cast("Batch", self.autoencoder.decode_latent(z, **asked))
 
-    def reconstruct(self, batch: Dense) -> Dense:
+    def reconstruct(self, batch: Batch) -> Batch:
         """The autoencoder's."""
-        return cast("Dense", self.autoencoder.reconstruct(batch))
+        return cast("Batch", self.autoencoder.reconstruct(batch))
 
     # --- sampling ------------------------------------------------------------------------------------------------
 
@@ -136,28 +134,31 @@ class Latent(nn.Module):
         steps: int | None = None,
         temperature: float = 1.0,
         rng: torch.Generator | None = None,
-    ) -> Dense:
-        """`n` samples of the prior, decoded; `given` is completed by rounds of encoding and decoding (see the VAE).
+    ) -> Batch:
+        """`n` samples of the prior, decoded; `given` is completed as the autoencoder does, in `steps`.
 
         Raises:
             CapabilityError: arguments that do not fit, or that the prior refuses.
         """
         check_numbers(n, steps=steps, temperature=temperature)
-        made = self.prior.sample(n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, rng=rng)
-        z = made.values * self._scale() + self.mean
-        told = condition_for(cond, shape=self.shape, count=n, device=z.device)
+        device = self.mean.device
+        told = condition_for(cond, shape=self.shape, count=n, device=device)
         # A generator is always there, so that observation noise is drawn where samples have it.
-        draw = rng if rng is not None else torch.Generator().manual_seed(torch.initial_seed())
-        out = self.autoencoder.decode_latent(z, cond=told, temperature=temperature, rng=draw)
-        return out if given is None else self._completed(out, given, n=n, temperature=temperature, rng=draw)
+        own = rng if rng is not None else torch.Generator().manual_seed(torch.initial_seed())
+        inner = None if given is not None else steps
 
-    def _completed(self, start: Dense, given: Given, *, n: int, temperature: float, rng: torch.Generator) -> Dense:
-        found = check_given(given, entries=start.values.shape[1:], n=n)
-        known, fixed = found.known.to(start.values.device), cast("Dense", found.batch).values.to(start.values)
-        batch = start
-        for _ in range(COMPLETION_STEPS):
-            batch = type(start)(torch.where(known, fixed, batch.values), start.cond)
-            mean, log_sigma = self.autoencoder.posterior(batch)
-            z = mean + temperature * log_sigma.exp() * normal(mean.shape, rng=rng, device=mean.device)
-            batch = self.autoencoder.decode_latent(z, cond=start.cond, temperature=temperature, rng=rng)
-        return type(start)(torch.where(known, fixed, batch.values), start.cond)
+        def draw() -> Tensor:
+            made = self.prior.sample(n, cond=cond, guidance=guidance, steps=inner, temperature=temperature, rng=own)
+            z: Tensor = made.values * self._scale() + self.mean
+            return z
+
+        rest = {"cond": told, "temperature": temperature, "rng": own}
+        if given is None:
+            return cast("Batch", self.autoencoder.decode_latent(draw(), **rest))
+        return cast("Batch", self.autoencoder.complete(draw, given, n=n, steps=steps, **rest))
+
+
+def _preferred(family: Any) -> dict[str, Mapping[str, Any]]:
+    """The optimiser settings of each part, empty where a family prefers none."""
+    own = family.optimisers() if hasattr(family, "optimisers") else {}
+    return {part: own.get(part, {}) for part in family.parts()}

@@ -59,6 +59,6 @@ LATENT = Component(
     kind="latent",
     config=LatentConfig,
     factory="genwright.families.latent:Latent",
-    accepts=("vector", "grid"),
+    accepts=("tokens", "vector", "grid"),
     extra="train",
 )

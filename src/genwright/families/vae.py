@@ -6,23 +6,29 @@ Source: arXiv:1312.6114, equation 3, with the observation noise of arXiv:2006.13
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genwright.core.protocols import Bound, Clock, Grid, GridShape, Vector, VectorShape
+from genwright.core.protocols import Bound, Clock, Grid, GridShape, Shape, TokenShape, Vector, VectorShape
 from genwright.families.requests import check_given, check_guidance, check_numbers, condition_for, normal
 from genwright.families.vae_config import VaeConfig
 from genwright.families.vae_nets import GridDecoder, GridEncoder, VectorDecoder, VectorEncoder
 from genwright.families.vae_observation import GridObservation, VectorObservation
-from genwright.families.vae_prior import LatentPrior
+from genwright.families.vae_prior import LatentPrior, divergence_from_normal, log_posterior
+from genwright.families.vae_tokens import TokenVae
 
 Dense = Grid | Vector
 COMPLETION_STEPS = 30
 LOG_SIGMA_RANGE = 6.0
+
+
+def vae(config: VaeConfig, *, shape: Shape) -> nn.Module:
+    """The variational autoencoder for that representation."""
+    return TokenVae(config, shape=shape) if isinstance(shape, TokenShape) else Vae(config, shape=shape)
 
 
 class Vae(nn.Module):
@@ -63,7 +69,7 @@ class Vae(nn.Module):
         mean, log_sigma = self.posterior(batch)
         z = mean + log_sigma.exp() * torch.randn_like(mean)
         reconstruction = self.observation.loss(self.decoder(z, batch.cond), batch.values).mean()
-        divergence = divergence_from_normal(mean, log_sigma).mean()
+        divergence = divergence_from_normal(mean, log_sigma).sum(1).mean()
         warm = self.config.warmup_fraction
         weight = min(1.0, clock.fraction / warm) if warm else 1.0
         logs = {
@@ -118,9 +124,8 @@ class Vae(nn.Module):
         for _ in range(self.config.bound_samples):
             noise = normal(mean.shape, rng=rng, device=mean.device)
             z = mean + log_sigma.exp() * noise
-            log_q = (-0.5 * (noise.square() + math.log(2 * math.pi)) - log_sigma).double().sum(1)
             seen = self.observation.log_prob(self.decoder(z, batch.cond), batch.values).double()
-            each.append(seen + self.prior.log_prob(z, batch.cond) - log_q)
+            each.append(seen + self.prior.log_prob(z, batch.cond) - log_posterior(noise, log_sigma))
         return Bound(torch.logsumexp(torch.stack(each), dim=0) - math.log(len(each)), "lower")
 
     def embed(self, batch: Dense) -> Float[Tensor, "b z"]:
@@ -171,10 +176,34 @@ class Vae(nn.Module):
         check_numbers(n, steps=steps, temperature=temperature)
         check_guidance(guidance, cond=cond, able=False, family=self.config.kind)
         told = condition_for(cond, shape=self.shape, count=n, device=self.prior.weights.device)
-        z = self.prior.draw(told, n=n, temperature=temperature, rng=rng)
-        values = self.observation.draw(self.decoder(z, told), temperature=temperature, rng=rng)
-        if given is None:
-            return self._batch(values, told)
+
+        def draw() -> Tensor:
+            return self.prior.draw(told, n=n, temperature=temperature, rng=rng)
+
+        if given is not None:
+            return self.complete(draw, given, n=n, cond=told, steps=steps, temperature=temperature, rng=rng)
+        values = self.observation.draw(self.decoder(draw(), told), temperature=temperature, rng=rng)
+        return self._batch(values, told)
+
+    @torch.no_grad()
+    def complete(
+        self,
+        draw: Callable[[], Tensor],
+        given: Any,
+        *,
+        n: int,
+        cond: Tensor | None = None,
+        steps: int | None = None,
+        temperature: float = 1.0,
+        rng: torch.Generator | None = None,
+    ) -> Dense:
+        """`n` completions of `given` by `steps` rounds of encoding and decoding, from the latents that `draw` gives.
+
+        Raises:
+            CapabilityError: `given` does not fit.
+        """
+        told = cond
+        values = self.observation.draw(self.decoder(draw(), told), temperature=temperature, rng=rng)
         found = check_given(given, entries=values.shape[1:], n=n)
         known, fixed = found.known.to(values.device), cast("Dense", found.batch).values.to(values)
         for _ in range(steps or COMPLETION_STEPS):
@@ -185,8 +214,3 @@ class Vae(nn.Module):
 
     def _batch(self, values: Tensor, cond: Tensor | None) -> Dense:
         return Grid(values, cond) if isinstance(self.shape, GridShape) else Vector(values, cond)
-
-
-def divergence_from_normal(mean: Float[Tensor, "b z"], log_sigma: Float[Tensor, "b z"]) -> Float[Tensor, " b"]:
-    """KL(N(mean, sigma^2) || N(0, I)) in nats. Source: arXiv:1312.6114, appendix B."""
-    return (0.5 * (mean.square() + (2 * log_sigma).exp() - 1.0) - log_sigma).sum(1)

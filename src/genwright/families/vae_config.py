@@ -22,6 +22,9 @@ class VaeConfig(FamilyConfig):
     `warmup_fraction` of the budget. With `prior = "mixture"` a Gaussian mixture is fitted to the latents of the train
     split after training, and samples come from it. `bound_samples` is K of the likelihood's bound. `noise` says
     whether samples get the observation noise: where it is left open numbers do and images do not.
+
+    Over tokens, `free_nats` of divergence in each latent entry cost nothing, and the decoder loses a share
+    `word_dropout` of the tokens it reads while training: both keep it from ignoring the latent.
     """
 
     kind: Literal["vae"] = "vae"
@@ -34,33 +37,34 @@ class VaeConfig(FamilyConfig):
     mixture_rows: int = Field(default=20_000, ge=10)
     bound_samples: int = Field(default=8, ge=1, le=10_000)
     noise: bool | None = None
+    free_nats: float = Field(default=0.1, ge=0.0)
+    word_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    default_rate: float | None = Field(default=None, gt=0.0)
 
     def resolve(self, *, depth: int, shape: Shape) -> Self:
-        """The same settings with widths filled in.
-
-        Raises:
-            ValueError: the representation is none that it works on.
-        """
-        if isinstance(shape, TokenShape):
-            raise ValueError("family 'vae' works on vectors and grids")
+        """The same settings with widths filled in."""
         per_layer = GRID_WIDTH_PER_LAYER if isinstance(shape, GridShape) else WIDTH_PER_LAYER
         width = self.width or max(8, per_layer * depth)
-        d_latent = self.d_latent or max(1, min(shape.size, LATENT_PER_LAYER * depth))
-        return self.model_copy(update={"width": width, "d_latent": d_latent})
+        if isinstance(shape, TokenShape):
+            d_latent, rate = 2 * LATENT_PER_LAYER * depth, 0.003 * (512 / width) ** 0.5
+        else:
+            d_latent, rate = min(shape.size, LATENT_PER_LAYER * depth), 0.002
+        filled = {"d_latent": self.d_latent or max(1, d_latent), "default_rate": self.default_rate or rate}
+        return self.model_copy(update={"width": width} | filled)
 
     def num_parameters(self, *, shape: Shape) -> None:
         """Counted once it is built."""
         del shape
 
     def learning_rate(self) -> float:
-        """0.002, for AdamW (assumption, tuned on small images)."""
-        return 0.002
+        """0.002 (assumption, tuned on small images); over tokens that of the causal net of this width."""
+        return self.default_rate or 0.002
 
 
 VAE = Component(
     kind="vae",
     config=VaeConfig,
-    factory="genwright.families.vae:Vae",
-    accepts=("vector", "grid"),
+    factory="genwright.families.vae:vae",
+    accepts=("tokens", "vector", "grid"),
     extra="train",
 )

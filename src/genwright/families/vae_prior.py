@@ -135,3 +135,13 @@ class LatentPrior(nn.Module):
 
 def _is_one_hot(cond: Tensor) -> bool:
     return bool(((cond == 0) | (cond == 1)).all()) and bool((cond.sum(1) == 1).all()) and cond.shape[1] > 1
+
+
+def divergence_from_normal(mean: Float[Tensor, "b z"], log_sigma: Float[Tensor, "b z"]) -> Float[Tensor, "b z"]:
+    """KL(N(mean, sigma^2) || N(0, I)) of each entry, in nats. Source: arXiv:1312.6114, appendix B."""
+    return 0.5 * (mean.square() + (2 * log_sigma).exp() - 1.0) - log_sigma
+
+
+def log_posterior(noise: Float[Tensor, "b z"], log_sigma: Float[Tensor, "b z"]) -> Float[Tensor, " b"]:
+    """Log-density of mean + sigma x noise under N(mean, sigma^2), in nats."""
+    return (-0.5 * (noise.square() + math.log(2 * math.pi)) - log_sigma).double().sum(1)

@@ -40,13 +40,25 @@ class BidirectionalBlock(nn.Module):
         nn.init.zeros_(self.mlp.down_proj.weight)
 
     def forward(
-        self, x: Float[Tensor, "b t d"], cos: Tensor, sin: Tensor, seen: Bool[Tensor, "b 1 1 t"] | None
+        self,
+        x: Float[Tensor, "b t d"],
+        cos: Tensor,
+        sin: Tensor,
+        seen: Bool[Tensor, "b 1 1 t"] | None = None,
+        causal: bool = False,
+        past: list[Tensor] | None = None,
     ) -> Float[Tensor, "b t d"]:
-        """The block's output; `seen` says which positions may be looked at."""
+        """The block's output; `seen` says which positions may be looked at, `causal` only those up to one's own.
+
+        `past` holds keys and values of the positions before, and takes up those of `x`.
+        """
         split = (*x.shape[:2], 3, self.num_heads, self.head_dim)
         q, k, v = self.qkv(self.norm_attention(x)).view(split).permute(2, 0, 3, 1, 4)
         q, k = rotate(self.q_norm(q), cos, sin), rotate(self.k_norm(k), cos, sin)
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        if past is not None:
+            k, v = (torch.cat((old, new), dim=2) for old, new in zip(past, (k, v), strict=True)) if past else (k, v)
+            past[:] = [k, v]
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=causal)
         x = x + self._drop(self.out(mixed.transpose(1, 2).reshape(x.shape)))
         return x + self._drop(self.mlp(self.norm_mlp(x)))
 

@@ -18,8 +18,9 @@ TOKEN_WIDTH_PER_LAYER = 32
 class DiffusionConfig(FamilyConfig):
     """From noise to data in `steps` steps: Gaussian noise on vectors and images, masks on tokens.
 
-    `objective`, `sampler`, `sigma_data` and `sigma_max` are for vectors and images. `width` counts channels of a U-Net,
-    and hidden entries elsewhere; `num_layers` counts blocks at each resolution of a U-Net. `likelihood_points` is how
+    `objective`, `sampler`, `sigma_data` and `sigma_max` are for vectors and images. `sigma_data` is the
+    deviation of the data: left open, 0.5 for images and 1 for standardised numbers. `width` counts channels of a U-Net, and
+    hidden entries elsewhere; `num_layers` counts blocks at each resolution of a U-Net. `likelihood_points` is how
     many numbers of masked tokens the bound on a token sequence's likelihood is averaged over.
     """
 
@@ -29,7 +30,7 @@ class DiffusionConfig(FamilyConfig):
     width: int | None = Field(default=None, ge=8, le=8192)
     num_layers: int | None = Field(default=None, ge=1, le=256)
     steps: int | None = Field(default=None, ge=1, le=10_000)
-    sigma_data: float = Field(default=0.5, gt=0.0)
+    sigma_data: float | None = Field(default=None, gt=0.0)
     sigma_max: float = Field(default=80.0, gt=0.0)
     default_rate: float | None = Field(default=None, gt=0.0)
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
@@ -46,7 +47,16 @@ class DiffusionConfig(FamilyConfig):
         width = self.width or width
         rate = self.default_rate or (0.003 * (512 / width) ** 0.5 if isinstance(shape, TokenShape) else None)
         layers, steps = self.num_layers or layers, self.steps or steps
-        return self.model_copy(update={"width": width, "num_layers": layers, "steps": steps, "default_rate": rate})
+        sigma_data = self.sigma_data or (0.5 if isinstance(shape, GridShape) else 1.0)
+        return self.model_copy(
+            update={
+                "width": width,
+                "num_layers": layers,
+                "steps": steps,
+                "sigma_data": sigma_data,
+                "default_rate": rate,
+            }
+        )
 
     def num_parameters(self, *, shape: Shape) -> None:
         """Counted once it is built."""

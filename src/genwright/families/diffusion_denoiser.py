@@ -17,6 +17,7 @@ class Denoiser(nn.Module):
 
     def __init__(self, net: nn.Module, config: DiffusionConfig) -> None:
         super().__init__()
+        assert config.sigma_data, "resolve() first"
         self.net, self.objective, self.sigma_data = net, config.objective, config.sigma_data
 
     def forward(

@@ -19,7 +19,7 @@ class DiffusionConfig(FamilyConfig):
     """From noise to data in `steps` steps: Gaussian noise on vectors and images, masks on tokens.
 
     `objective`, `sampler`, `sigma_data` and `sigma_max` are for vectors and images. `sigma_data` is the
-    deviation of the data: left open, 0.5 for images and 1 for standardised numbers. `width` counts channels of a U-Net, and
+    deviation of the data: left open, 0.5 for images and 1 for numbers. `width` counts channels of a U-Net, and
     hidden entries elsewhere; `num_layers` counts blocks at each resolution of a U-Net. `likelihood_points` is how
     many numbers of masked tokens the bound on a token sequence's likelihood is averaged over.
     """

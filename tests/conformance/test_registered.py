@@ -13,7 +13,9 @@ STAGES = list(kinds("stages"))
 def test_the_spine_is_registered():
     assert STAGES == ["data", "evaluate", "fit", "release", "train"]
     assert set(kinds("nets")) == {"lstm", "transformer"}
-    assert set(kinds("codecs")) == {"bpe", "bytes"}
+    assert set(kinds("codecs")) >= {"bpe", "bytes", "table-bins"}
+    assert set(kinds("modalities")) >= {"text", "table"}
+    assert set(kinds("families")) >= {"autoregressive", "vae", "gan", "diffusion", "latent-class", "pca-mixture"}
 
 
 @pytest.mark.parametrize(("group", "kind"), [e for e in ENTRIES if e[0] != "stages"])

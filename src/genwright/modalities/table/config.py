@@ -1,0 +1,67 @@
+"""Settings of the table modality, importable at planning: pydantic only."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from genwright.core import Component, Config, ModalityComponent
+
+
+class TableSourceConfig(Config):
+    """Where rows come from: CSV or Parquet, one table in one or more files.
+
+    `path` as for texts: a file, a folder or a glob below the project; an absolute path;
+    `package:NAME==VERSION!PATTERN`. `columns` are kept (all where it is empty); `group_column` names rows that stay in
+    one split, and is left out of the sample. `missing` are the texts that stand for a missing cell.
+    """
+
+    path: str = Field(min_length=1)
+    name: str | None = None
+    licence: str = "unknown"
+    package_licence: str | None = None
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    exclude: tuple[str, ...] = ()
+    order: Literal["given"] = "given"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    missing: tuple[str, ...] = ("", "NA", "NaN", "?")
+    columns: tuple[str, ...] = ()
+    group_column: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The source's name in documents: `name`, or the path without the folders of this machine."""
+        return self.name or self.path.rstrip("/").rpartition("/")[2]
+
+
+class TableMetricsConfig(Config):
+    """`target` is a column of two values that a classifier is trained to tell, on synthetic rows and on real ones."""
+
+    target: str | None = None
+
+
+class BinsConfig(Config):
+    """A column with at most `max_levels` values is one token; a richer number is a quantile bin and a place in it."""
+
+    kind: Literal["table-bins"] = "table-bins"
+    max_levels: int = Field(default=64, ge=2, le=1024)
+    sub_levels: int = Field(default=32, ge=2, le=1024)
+
+
+TABLE = ModalityComponent(
+    "table",
+    TableSourceConfig,
+    "genwright.modalities.table.modality:TableModality",
+    accepts=("tokens",),
+    extra="data",
+    codecs={"tokens": "table-bins"},
+    metrics=TableMetricsConfig,
+    baseline=("latent-class", "table-bins"),
+)
+BINS = Component(
+    "table-bins",
+    BinsConfig,
+    "genwright.modalities.table.bins:BinsCodec",
+    accepts=("tokens",),
+    extra="data",
+    modalities=("table",),
+)

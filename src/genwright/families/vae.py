@@ -20,6 +20,7 @@ from genwright.families.vae_nets import GridDecoder, GridEncoder, VectorDecoder,
 from genwright.families.vae_observation import GridObservation, VectorObservation
 from genwright.families.vae_prior import LatentPrior, divergence_from_normal, log_posterior
 from genwright.families.vae_tokens import TokenVae
+from genwright.families.vae_vq import VqVae
 
 Dense = Grid | Vector
 COMPLETION_STEPS = 30
@@ -28,7 +29,11 @@ LOG_SIGMA_RANGE = 6.0
 
 def vae(config: VaeConfig, *, shape: Shape) -> nn.Module:
     """The variational autoencoder for that representation."""
-    return TokenVae(config, shape=shape) if isinstance(shape, TokenShape) else Vae(config, shape=shape)
+    if isinstance(shape, TokenShape):
+        return TokenVae(config, shape=shape)
+    if config.quantiser == "vq":
+        return VqVae(config, shape=cast("GridShape", shape))
+    return Vae(config, shape=shape)
 
 
 class Vae(nn.Module):

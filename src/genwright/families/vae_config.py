@@ -25,6 +25,10 @@ class VaeConfig(FamilyConfig):
 
     Over tokens, `free_nats` of divergence in each latent entry cost nothing, and the decoder loses a share
     `word_dropout` of the tokens it reads while training: both keep it from ignoring the latent.
+
+    With `quantiser = "vq"`, over images only, the latent is a map of codes: at each place one of `num_codes` vectors
+    of `d_code` entries. `commitment` weighs how strongly the encoder keeps to them. Alone it draws the codes of all
+    places independently; family `latent` puts a prior over them.
     """
 
     kind: Literal["vae"] = "vae"
@@ -39,10 +43,20 @@ class VaeConfig(FamilyConfig):
     noise: bool | None = None
     free_nats: float = Field(default=0.1, ge=0.0)
     word_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    quantiser: Literal["none", "vq"] = "none"
+    num_codes: int = Field(default=256, ge=2, le=65_536)
+    d_code: int = Field(default=8, ge=1, le=1024)
+    commitment: float = Field(default=0.25, ge=0.0)
     default_rate: float | None = Field(default=None, gt=0.0)
 
     def resolve(self, *, depth: int, shape: Shape) -> Self:
-        """The same settings with widths filled in."""
+        """The same settings with widths filled in.
+
+        Raises:
+            ValueError: the quantiser does not work on that representation.
+        """
+        if self.quantiser != "none" and not isinstance(shape, GridShape):
+            raise ValueError(f"quantiser = '{self.quantiser}' works on grids; leave it out here")
         per_layer = GRID_WIDTH_PER_LAYER if isinstance(shape, GridShape) else WIDTH_PER_LAYER
         width = self.width or max(8, per_layer * depth)
         if isinstance(shape, TokenShape):

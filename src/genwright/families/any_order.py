@@ -29,7 +29,7 @@ class AnyOrder(nn.Module):
     def __init__(self, config: AutoregressiveConfig, *, shape: TokenShape) -> None:
         super().__init__()
         self.config, self.shape = config, shape
-        assert config.cell_width, "resolve() first"
+        assert config.cell_width and config.cell_layers, "resolve() first"
         count = len(shape.cells)
         self.known_embedding = nn.Embedding(shape.vocab_size, config.cell_width)
         self.unknown_embedding = nn.Embedding(count, config.cell_width)

@@ -13,12 +13,15 @@ from genwright.core.protocols import Bound, Clock, Given, Tokens, TokenShape
 from genwright.families.any_order import AnyOrder
 from genwright.families.config import AutoregressiveConfig, SamplingConfig
 from genwright.families.decoding import Decoder, DecodeRequest
+from genwright.families.in_order import InOrder
 from genwright.nets.net import NetLoss, TokenNet
 
 
 def build(config: AutoregressiveConfig, *, shape: TokenShape) -> nn.Module:
-    """The family for that shape: next-token prediction, or any order over a fixed layout of cells."""
-    return AnyOrder(config, shape=shape) if shape.cells else Autoregressive(config, shape=shape)
+    """The family for that shape: next-token prediction, or over a fixed layout of cells any order or its own."""
+    if not shape.cells:
+        return Autoregressive(config, shape=shape)
+    return (InOrder if config.order == "layout" else AnyOrder)(config, shape=shape)
 
 
 class Autoregressive(nn.Module):

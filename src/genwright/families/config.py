@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import pairwise
 from typing import Literal, Self, cast
 
 from pydantic import Field
@@ -11,7 +12,8 @@ from genwright.core import Component, Config, component_field
 from genwright.core.representations import Shape, TokenShape
 from genwright.nets import NetConfig, TransformerConfig
 
-CELL_WIDTH_PER_LAYER = 96
+# Hidden entries per layer of the dial over a fixed layout, by order.
+CELL_WIDTHS = {"any": 96, "layout": 32}
 
 
 class FamilyConfig(Config):
@@ -33,23 +35,40 @@ class FamilyConfig(Config):
 
 
 class AutoregressiveConfig(FamilyConfig):
-    """Next-token prediction over one causal net; over a fixed layout of cells, any cell given any others.
+    """Next-token prediction over one causal net; over a fixed layout of cells, a net of its own.
 
-    `cell_width` and `cell_layers` are of the perceptron that a fixed layout is modelled with, instead of `net`.
+    With `order = "any"` a perceptron predicts any cell given any others, with `order = "layout"` a causal transformer
+    each cell from those before. Left open it is "any" where ids tell which cell they stand in (columns of a table), and
+    "layout" where cells share ids (codes of an image). `cell_width` and `cell_layers` are of that net.
     """
 
     kind: Literal["autoregressive"] = "autoregressive"
     net: component_field("nets") = Field(default_factory=TransformerConfig)  # type: ignore[valid-type]
     cell_width: int | None = Field(default=None, ge=8, le=16_384)
-    cell_layers: int = Field(default=3, ge=1, le=64)
+    cell_layers: int | None = Field(default=None, ge=1, le=64)
+    order: Literal["any", "layout"] | None = None
 
     def resolve(self, *, depth: int, shape: Shape) -> Self:
-        """The same settings with the net's shapes filled in."""
+        """The same settings with the net's shapes filled in.
+
+        Raises:
+            ValueError: any order is asked for where cells share ids.
+        """
         assert isinstance(shape, TokenShape), "this family accepts tokens only"
         if shape.cells:
-            return self.model_copy(update={"cell_width": self.cell_width or CELL_WIDTH_PER_LAYER * depth})
+            return self._resolve_cells(depth, shape)
         net = self._net().resolve(depth=depth, vocab_size=shape.vocab_size)
         return self.model_copy(update={"net": net})
+
+    def _resolve_cells(self, depth: int, shape: TokenShape) -> Self:
+        ends = sorted((first, first + count) for first, count in shape.cells)
+        shared = any(end > first for (_, end), (first, _) in pairwise(ends))
+        if shared and self.order == "any":
+            raise ValueError("order = 'any' needs cells with ids of their own; these share ids: use order = 'layout'")
+        order = self.order or ("layout" if shared else "any")
+        width = self.cell_width or CELL_WIDTHS[order] * depth
+        layers = self.cell_layers or (3 if order == "any" else depth)
+        return self.model_copy(update={"order": order, "cell_width": width, "cell_layers": layers})
 
     def num_parameters(self, *, shape: Shape) -> int | None:
         """The net's count; for a fixed layout it is counted once built."""
@@ -57,7 +76,9 @@ class AutoregressiveConfig(FamilyConfig):
         return None if shape.cells else self._net().num_parameters(vocab_size=shape.vocab_size)
 
     def learning_rate(self) -> float:
-        """The net's; for a fixed layout 0.002 (assumption)."""
+        """The net's; over a fixed layout 0.002 in any order, and that of a causal net of this width in its own."""
+        if self.cell_width and self.order == "layout":
+            return float(0.003 * (512 / self.cell_width) ** 0.5)
         return 0.002 if self.cell_width else self._net().learning_rate()
 
     def _net(self) -> NetConfig:

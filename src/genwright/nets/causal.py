@@ -1,4 +1,4 @@
-"""A causal transformer that reads a vector besides the tokens before."""
+"""A causal transformer that may read a vector and a condition besides the tokens before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genwright.nets.norm import RmsNorm
 
 
 class CausalReader(nn.Module):
-    """Logits of each token, given those before and a vector that is added at every position.
+    """Logits of each token, given those before and, where `d_read` is not 0, a vector that is added at every position.
 
     `cells` are (first id, how many) of each position where the layout is fixed. One id more than the vocabulary can be
     read: the mark before the first token, which also stands for lost ones.
@@ -27,14 +27,14 @@ class CausalReader(nn.Module):
         *,
         d_model: int,
         num_layers: int,
-        d_read: int,
+        d_read: int = 0,
         cond_size: int = 0,
         cells: tuple[tuple[int, int], ...] = (),
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size + 1, d_model)
         self.place = nn.Embedding(len(cells), d_model) if cells else None
-        self.read = nn.Linear(d_read, d_model)
+        self.read = nn.Linear(d_read, d_model) if d_read else None
         self.cond = ConditionEmbedding(cond_size, d_model) if cond_size else None
         self.layers = nn.ModuleList(BidirectionalBlock(d_model, dropout=0.0) for _ in range(num_layers))
         self.norm = RmsNorm(d_model, eps=NORM_EPS)
@@ -49,7 +49,7 @@ class CausalReader(nn.Module):
         self.register_buffer("allowed", allowed, persistent=False)
 
     def forward(
-        self, ids: Int[Tensor, "b t"], vector: Float[Tensor, "b r"], cond: Float[Tensor, "b k"] | None
+        self, ids: Int[Tensor, "b t"], vector: Float[Tensor, "b r"] | None, cond: Float[Tensor, "b k"] | None
     ) -> Float[Tensor, "b t v"]:
         """Float32 logits of the token at each position, `ids` being those before."""
         return self._run(ids, vector, cond, first=0, past=None)
@@ -57,7 +57,7 @@ class CausalReader(nn.Module):
     def step(
         self,
         last: Int[Tensor, " b"],
-        vector: Float[Tensor, "b r"],
+        vector: Float[Tensor, "b r"] | None,
         cond: Float[Tensor, "b k"] | None,
         *,
         place: int,
@@ -67,13 +67,15 @@ class CausalReader(nn.Module):
         return self._run(last[:, None], vector, cond, first=place, past=past)[:, 0]
 
     def _run(
-        self, ids: Tensor, vector: Tensor, cond: Tensor | None, *, first: int, past: list[list[Tensor]] | None
+        self, ids: Tensor, vector: Tensor | None, cond: Tensor | None, *, first: int, past: list[list[Tensor]] | None
     ) -> Tensor:
-        told = self.read(vector)
-        if self.cond is not None:
-            told = told + self.cond(cond, count=len(ids))
         end = first + ids.shape[1]
-        x = self.embedding(ids) + told[:, None]
+        x = self.embedding(ids)
+        if self.read is not None:
+            assert vector is not None
+            x = x + self.read(vector)[:, None]
+        if self.cond is not None:
+            x = x + self.cond(cond, count=len(ids))[:, None]
         if self.place is not None:
             x = x + self.place.weight[first:end]
         block = self.layers[0]

@@ -1,0 +1,88 @@
+"""Autoregression in the order of a layout whose cells share ids: exact, conditional, and from a given start."""
+
+import itertools
+
+import pytest
+import torch
+
+from genwright.core import CapabilityError
+from genwright.core.protocols import Clock, Family, Given, Tokens, TokenShape
+from genwright.families import AutoregressiveConfig
+from genwright.families.in_order import InOrder
+from genwright.families.store import build_family
+
+SHAPE = TokenShape(vocab_size=5, bos_id=3, eos_id=4, context_tokens=3, cells=((0, 3), (0, 3), (0, 2)), cond_size=2)
+
+
+def rows(count: int) -> Tokens:
+    """The first cell leans to 0 (class 0) or to 2 (class 1), the second repeats it, the third is a coin."""
+    generator = torch.Generator().manual_seed(3)
+    label = torch.randint(0, 2, (count,), generator=generator)
+    weights = torch.tensor([[0.6, 0.2, 0.2], [0.2, 0.2, 0.6]])[label]
+    first = torch.multinomial(weights, 1, generator=generator)[:, 0]
+    coin = torch.randint(0, 2, (count,), generator=generator)
+    return Tokens(torch.stack((first, first, coin), dim=1), cond=torch.eye(2)[label])
+
+
+@pytest.fixture(scope="module")
+def family() -> InOrder:
+    config = AutoregressiveConfig(cell_width=16, cell_layers=1).resolve(depth=1, shape=SHAPE)
+    assert config.order == "layout", "cells share ids"
+    made: InOrder = build_family(config, shape=SHAPE, seed=1)
+    optimiser = torch.optim.AdamW(made.parameters(), lr=0.01)
+    torch.manual_seed(0)
+    for _ in range(300):
+        ((_, loss, _),) = made.losses(rows(512), Clock(0, 0.0))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return made.eval()
+
+
+def rng(seed: int = 5) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_probabilities_sum_to_one_with_and_without_a_condition(family: InOrder) -> None:
+    assert isinstance(family, Family)
+    every = torch.tensor(list(itertools.product(range(3), range(3), range(2))))
+    for cond in (None, torch.eye(2)[[1] * len(every)]):
+        bound = family.log_prob(Tokens(every, cond=cond))
+        assert bound.kind == "exact"
+        assert bound.value is not None
+        assert float(bound.value.exp().sum()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_samples_follow_the_data_and_the_seed(family: InOrder) -> None:
+    drawn = family.sample(400, rng=rng()).ids
+    assert (drawn[:, 0] == drawn[:, 1]).float().mean() > 0.95
+    assert drawn[:, 2].max() < 2
+    assert torch.equal(drawn, family.sample(400, rng=rng()).ids)
+    assert not torch.equal(drawn, family.sample(400, rng=rng(6)).ids)
+
+
+def test_the_condition_counts_and_guidance_exaggerates_it(family: InOrder) -> None:
+    cond = torch.tensor([[0.0, 1.0]]).repeat(500, 1)
+    shares = [
+        float((family.sample(500, cond=cond, guidance=weight, rng=rng()).ids[:, 0] == 2).float().mean())
+        for weight in (1.0, 3.0)
+    ]
+    assert shares[0] == pytest.approx(0.6, abs=0.08)
+    assert shares[1] > 0.8
+
+
+def test_given_starts_stay(family: InOrder) -> None:
+    ids = torch.tensor([[1, 0, 0]]).repeat(50, 1)
+    known = torch.tensor([[True, False, False]]).repeat(50, 1)
+    out = family.sample(50, given=Given(Tokens(ids), known), rng=rng()).ids
+    assert (out[:, 0] == 1).all()
+    assert (out[:, 1] == 1).float().mean() > 0.9
+    with pytest.raises(CapabilityError, match="only the first"):
+        family.sample(50, given=Given(Tokens(ids), known.flip(1)))
+
+
+def test_any_order_needs_ids_of_its_own() -> None:
+    with pytest.raises(ValueError, match="share ids"):
+        AutoregressiveConfig(order="any").resolve(depth=1, shape=SHAPE)
+    own = TokenShape(5, 3, 4, 2, ((0, 1), (1, 2)))
+    assert AutoregressiveConfig().resolve(depth=1, shape=own).order == "any"

@@ -1,8 +1,11 @@
-"""Numbers with their error: scores tables, estimates derived from them, paired tests, power."""
+"""Numbers with their error: scores tables, estimates derived from them, two-sample scores, paired tests, power."""
 
 from genwright.measure.arrays import read_arrays
+from genwright.measure.c2st import classifier_scores
 from genwright.measure.correction import holm
+from genwright.measure.coverage import Neighbourhoods, neighbourhoods
 from genwright.measure.derive import derive
+from genwright.measure.nearest import nearest_rows
 from genwright.measure.paired import Paired, non_inferiority, pair
 from genwright.measure.power import (
     power_paired_means,
@@ -13,9 +16,13 @@ from genwright.measure.power import (
 from genwright.measure.scores import read_scores, write_scores
 
 __all__ = [
+    "Neighbourhoods",
     "Paired",
+    "classifier_scores",
     "derive",
     "holm",
+    "nearest_rows",
+    "neighbourhoods",
     "non_inferiority",
     "pair",
     "power_paired_means",

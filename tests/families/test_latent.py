@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Clock, Family, Given, Vector
+from genwright.core.protocols import Clock, Family, Given, Grid, Vector
+from genwright.families import AutoregressiveConfig
 from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.gan_config import GanConfig
 from genwright.families.latent import Latent
+from genwright.families.latent_codes import CodeLatent
 from genwright.families.latent_config import LatentConfig
 from genwright.families.store import build_family
 from genwright.families.vae_config import VaeConfig
@@ -100,3 +102,50 @@ def test_what_the_prior_cannot_is_said() -> None:
         build(GRID, "gan").sample(2, cond=torch.eye(2), guidance=2.0)
     with pytest.raises(ValueError, match="not 'vae'"):
         LatentConfig(prior=VaeConfig()).resolve(depth=2, shape=TABLE)
+
+
+CODE_PRIORS: dict[str, Any] = {
+    "autoregressive": AutoregressiveConfig(cell_width=32, cell_layers=1),
+    "diffusion": DiffusionConfig(width=32, num_layers=1),
+}
+
+
+@pytest.fixture(scope="module", params=list(CODE_PRIORS))
+def of_codes(request: pytest.FixtureRequest) -> CodeLatent:
+    autoencoder = VaeConfig(quantiser="vq", width=16, num_layers=1, num_codes=16, d_code=4)
+    config = LatentConfig(autoencoder=autoencoder, prior=CODE_PRIORS[request.param])
+    family: CodeLatent = build_family(config.resolve(depth=2, shape=GRID), shape=GRID, seed=1)
+    train(family, bars, steps=400, rows=64)
+    return family
+
+
+def test_codes_of_the_asked_class(of_codes: CodeLatent) -> None:
+    assert isinstance(of_codes, Family)
+    cond = torch.eye(2)[torch.arange(60) % 2]
+    images = of_codes.sample(60, cond=cond, guidance=1.5, rng=rng())
+    assert torch.equal(images.values, of_codes.sample(60, cond=cond, guidance=1.5, rng=rng()).values)
+    across = images.values.mean((1, 3)).var(1) > images.values.mean((1, 2)).var(1)
+    assert (across == (torch.arange(60) % 2 == 0)).float().mean() > 0.9
+
+
+def test_a_prior_over_codes_beats_codes_drawn_place_by_place(of_codes: CodeLatent) -> None:
+    batch = bars(200, seed=10**7)
+    bound, alone = of_codes.log_prob(batch), of_codes.autoencoder.log_prob(batch).value
+    assert bound.kind == "lower"
+    assert bound.value is not None
+    assert bound.value.mean() > alone.mean() + 1.0
+
+
+def test_known_entries_of_an_image_stay(of_codes: CodeLatent) -> None:
+    batch = bars(20, seed=10**7)
+    known = torch.zeros(20, 1, 8, 8, dtype=torch.bool)
+    known[..., :4] = True
+    out = of_codes.sample(20, given=Given(batch, known), cond=batch.cond, rng=rng())
+    assert isinstance(out, Grid)
+    assert torch.equal(out.values[known], batch.values[known])
+
+
+def test_codes_take_no_adversarial_prior() -> None:
+    config = LatentConfig(autoencoder=VaeConfig(quantiser="vq"), prior=GanConfig())
+    with pytest.raises(ValueError, match="over codes"):
+        config.resolve(depth=2, shape=GRID)

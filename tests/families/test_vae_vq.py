@@ -46,10 +46,6 @@ def test_codes_give_the_image_back(family: VqVae) -> None:
     assert torch.equal(family.decode_latent(family.embed(BATCH), cond=BATCH.cond).values, out.values)
 
 
-def test_the_layout_holds_the_codes(family: VqVae) -> None:
-    assert family.code_shape == TokenShape(34, 32, 33, 4, ((0, 32),) * 4, cond_size=2)
-
-
 def test_the_bound_counts_codes_and_image(family: VqVae) -> None:
     bound = family.log_prob(BATCH)
     assert bound.kind == "lower"

@@ -7,23 +7,33 @@ from typing import Any, Literal, Self, cast
 from pydantic import Field
 
 from genwright.core import Component, component_field
-from genwright.core.representations import Shape, VectorColumn, VectorShape
+from genwright.core.representations import GridShape, Shape, TokenShape, VectorColumn, VectorShape
 from genwright.families.config import FamilyConfig
 from genwright.families.vae_config import VaeConfig
 
+PRIORS: dict[str, tuple[str, ...]] = {"none": ("diffusion", "gan"), "vq": ("autoregressive", "diffusion")}
+# The autoencoder halves each side twice.
+CODE_STRIDE = 4
 _Family: Any = component_field("families")
 
 
-def latent_shape(d_latent: int, /, *, cond_size: int) -> VectorShape:
-    """What the second family works on: that many standardised numbers."""
-    columns = tuple(VectorColumn(f"latent {place}", "number") for place in range(d_latent))
-    return VectorShape(columns, cond_size)
+def latent_shape(config: VaeConfig, /, *, shape: Shape) -> VectorShape | TokenShape:
+    """What the second family works on: standardised numbers, or the codes of a map, row after row, which share ids."""
+    if config.quantiser == "vq":
+        assert isinstance(shape, GridShape), "resolve() refuses others"
+        places = -(-shape.height // CODE_STRIDE) * -(-shape.width // CODE_STRIDE)
+        count = config.num_codes
+        return TokenShape(count + 2, count, count + 1, places, ((0, count),) * places, shape.cond_size)
+    assert config.d_latent, "resolve() fills it in"
+    columns = tuple(VectorColumn(f"latent {place}", "number") for place in range(config.d_latent))
+    return VectorShape(columns, shape.cond_size)
 
 
 class LatentConfig(FamilyConfig):
     """An autoencoder, and a family over its latents trained after it.
 
-    The autoencoder is trained until the fraction `split` of the budget, the prior from there on.
+    The autoencoder is trained until the fraction `split` of the budget, the prior from there on: `diffusion` or `gan`
+    over numbers, `autoregressive` or `diffusion` over the codes of an autoencoder with a quantiser.
     """
 
     kind: Literal["latent"] = "latent"
@@ -39,11 +49,14 @@ class LatentConfig(FamilyConfig):
         """
         autoencoder = self.autoencoder.resolve(depth=depth, shape=shape)
         autoencoder = autoencoder.model_copy(update={"prior": "normal", "num_components": 1})
-        assert autoencoder.d_latent, "resolve() fills it in"
         prior = cast("FamilyConfig", self.prior)
-        if prior.kind not in ("diffusion", "gan"):
-            raise ValueError(f"family 'latent' takes diffusion or gan as its prior, not '{prior.kind}'")
-        inner = latent_shape(autoencoder.d_latent, cond_size=shape.cond_size)
+        allowed = PRIORS[autoencoder.quantiser]
+        if prior.kind not in allowed:
+            what = "codes" if autoencoder.quantiser == "vq" else "numbers"
+            raise ValueError(
+                f"over {what} family 'latent' takes {' or '.join(allowed)} as its prior, not '{prior.kind}'"
+            )
+        inner = latent_shape(autoencoder, shape=shape)
         return self.model_copy(update={"autoencoder": autoencoder, "prior": prior.resolve(depth=depth, shape=inner)})
 
     def num_parameters(self, *, shape: Shape) -> None:
@@ -58,7 +71,7 @@ class LatentConfig(FamilyConfig):
 LATENT = Component(
     kind="latent",
     config=LatentConfig,
-    factory="genwright.families.latent:Latent",
+    factory="genwright.families.latent:latent",
     accepts=("tokens", "vector", "grid"),
     extra="train",
 )

@@ -13,20 +13,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from genwright.core.protocols import Bound, Clock, Grid, GridShape, Tokens, TokenShape
+from genwright.core.protocols import Bound, Clock, Grid, GridShape, Tokens
 from genwright.families.requests import check_given, check_guidance, check_numbers, choose, condition_for
 from genwright.families.vae_config import VaeConfig
 from genwright.families.vae_observation import GridObservation
-from genwright.nets.conv import ConvDecoder, ConvEncoder
+from genwright.nets.conv import STRIDE, ConvDecoder, ConvEncoder
 
 COMPLETION_STEPS = 30
 PSEUDO_COUNT = 0.1
-
-
-def code_shape(shape: GridShape, *, num_codes: int) -> TokenShape:
-    """The map of codes as a fixed layout of tokens, row after row; every place holds the same ids."""
-    places = -(-shape.height // 4) * -(-shape.width // 4)
-    return TokenShape(num_codes + 2, num_codes, num_codes + 1, places, ((0, num_codes),) * places, shape.cond_size)
 
 
 class VqVae(nn.Module):
@@ -44,7 +38,7 @@ class VqVae(nn.Module):
         super().__init__()
         assert config.width, "resolve() first"
         self.config, self.shape = config, shape
-        self.code_shape = code_shape(shape, num_codes=config.num_codes)
+        places = -(-shape.height // STRIDE) * -(-shape.width // STRIDE)
         size = (shape.channels, shape.height, shape.width)
         rest: dict[str, Any] = {
             "width": config.width,
@@ -57,7 +51,7 @@ class VqVae(nn.Module):
         self.decoder = ConvDecoder(*size, d_in=config.d_code, **rest)
         self.observation = GridObservation(shape)
         self.observation.noisy = bool(config.noise)
-        self.register_buffer("counts", torch.zeros(len(self.code_shape.cells), config.num_codes))
+        self.register_buffer("counts", torch.zeros(places, config.num_codes))
 
     # --- training ------------------------------------------------------------------------------------------------
 
@@ -124,7 +118,7 @@ class VqVae(nn.Module):
 
     @torch.no_grad()
     def codes(self, batch: Grid) -> Tokens:
-        """The codes of each image, in the layout of `code_shape`."""
+        """The codes of each image, row after row of the map."""
         return Tokens(self._nearest(self._encoding(batch)), cond=batch.cond)
 
     @torch.no_grad()

@@ -43,7 +43,9 @@ def classifier_scores(
         rows[:, column] = _coded(rows[:, column])
     scores = np.empty(len(rows))
     for train, test in _folds(label, groups, folds=folds, seed=seed):
-        classifier = HistGradientBoostingClassifier(categorical_features=list(categorical) or None, random_state=seed)
+        classifier = HistGradientBoostingClassifier(
+            categorical_features=list(categorical) or None, random_state=seed % 2**32
+        )
         classifier.fit(rows[train], label[train])
         scores[test] = classifier.predict_proba(rows[test])[:, 1]
     return scores
@@ -64,7 +66,9 @@ def _folds(
         if units < folds:
             raise DataError(f"{units} independent rows of {name} cannot be split into {folds} folds")
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-    split = splitter(folds, shuffle=True, random_state=seed).split(label, label, None if groups is None else codes)
+    split = splitter(folds, shuffle=True, random_state=seed % 2**32).split(
+        label, label, None if groups is None else codes
+    )
     found = [(train, test) for train, test in split if len(test)]
     if any(len(np.unique(label[train])) < 2 for train, _ in found):
         raise DataError(f"some of {folds} folds leave rows of one side only; the groups are too large")

@@ -45,7 +45,8 @@ def frechet_ratio(rows: Rows, derivation: Derivation, /) -> Weighted:
     """The Fréchet distance of side 0 from the reference (side 1) over that of side 2 (other real rows) from it.
 
     1 means as near as real data. Rows must have gone through `balanced`, for the bias depends on their number. The
-    interval is the standard error of the logarithm.
+    interval is the standard error of the logarithm; with 100 rows a side a nominal 95 % covers about 90 %, since the
+    bias of the resampled floor hides some of its spread.
     """
     side = sides(rows, derivation, allowed=(0, 1, 2))
     x = _centred(rows)

@@ -13,6 +13,7 @@ from genwright.families.diffusion import Diffusion
 from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.diffusion_samplers import STEPS, Known, descend, ladder, with_block_means
 from genwright.families.store import build_family
+from genwright.nets import DitConfig, MlpConfig, UNetConfig
 
 from .dense_toys import GRID, PLANE, TABLE, bars, plane, table_rows, train
 
@@ -20,7 +21,7 @@ CONDITIONED = VectorShape((VectorColumn("x", "number"),), cond_size=2)
 
 
 def build(shape: Any, **settings: Any) -> Diffusion:
-    config = DiffusionConfig(**({"width": 48, "num_layers": 2} | settings)).resolve(depth=2, shape=shape)
+    config = DiffusionConfig(**({"net": MlpConfig(width=48, num_layers=2)} | settings)).resolve(depth=2, shape=shape)
     family: Diffusion = build_family(config, shape=shape, seed=1)
     return family
 
@@ -39,7 +40,7 @@ def two_classes(count: int, *, seed: int) -> Vector:
 
 @pytest.fixture(scope="module")
 def of_grid() -> Diffusion:
-    family = build(GRID, width=16, num_layers=1, steps=10)
+    family = build(GRID, net=UNetConfig(width=16, num_layers=1), steps=10)
     train(family, bars, steps=300, rows=64)
     return family
 
@@ -120,6 +121,23 @@ def test_images_of_the_asked_class(of_grid: Diffusion) -> None:
     assert images.abs().max() <= 1.0
     across = images.mean((1, 3)).var(1) > images.mean((1, 2)).var(1)
     assert (across == (torch.arange(60) % 2 == 0)).float().mean() > 0.9
+
+
+def test_a_transformer_over_patches_learns_the_classes() -> None:
+    family = build(GRID, net=DitConfig(width=32, num_layers=2), steps=10)
+    logs = train(family, bars, steps=400, rows=64, rate=0.003)
+    assert sum(log["loss"] for log in logs[-20:]) < 0.5 * sum(log["loss"] for log in logs[:20])
+    cond = torch.eye(2)[torch.arange(60) % 2]
+    images = family.sample(60, cond=cond, guidance=1.5, rng=rng()).values
+    across = images.mean((1, 3)).var(1) > images.mean((1, 2)).var(1)
+    assert (across == (torch.arange(60) % 2 == 0)).float().mean() > 0.8
+
+
+def test_a_net_of_another_representation_is_refused() -> None:
+    with pytest.raises(ValueError, match="not 'mlp'"):
+        build(GRID)
+    with pytest.raises(ValueError, match="not 'transformer'"):
+        DiffusionConfig.parse({"net": "transformer"}, where="x").resolve(depth=2, shape=PLANE)
 
 
 def test_removes_noise(of_grid: Diffusion) -> None:

@@ -17,11 +17,12 @@ from genwright.families.latent_codes import CodeLatent
 from genwright.families.latent_config import LatentConfig
 from genwright.families.store import build_family
 from genwright.families.vae_config import VaeConfig
+from genwright.nets import BidirectionalConfig, MlpConfig
 
 from .dense_toys import GRID, TABLE, bars, table_rows, train
 
 PRIORS: dict[str, Any] = {
-    "diffusion": DiffusionConfig(width=32, num_layers=2, steps=10, sigma_data=1.0),
+    "diffusion": DiffusionConfig(net=MlpConfig(width=32, num_layers=2), steps=10),
     "gan": GanConfig(width=32, num_layers=1),
 }
 
@@ -106,7 +107,7 @@ def test_what_the_prior_cannot_is_said() -> None:
 
 CODE_PRIORS: dict[str, Any] = {
     "autoregressive": AutoregressiveConfig(cell_width=32, cell_layers=1),
-    "diffusion": DiffusionConfig(width=32, num_layers=1),
+    "diffusion": DiffusionConfig(net=BidirectionalConfig(width=32, num_layers=1)),
 }
 
 

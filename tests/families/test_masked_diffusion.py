@@ -12,6 +12,7 @@ from genwright.core.protocols import Family, Given, Tokens, TokenShape
 from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.masked_diffusion import MaskedDiffusion
 from genwright.families.store import build_family
+from genwright.nets import BidirectionalConfig
 
 from .dense_toys import train
 
@@ -22,7 +23,7 @@ WORDS = TokenShape(vocab_size=5, bos_id=0, eos_id=1, context_tokens=7)
 
 
 def build(shape: TokenShape, **settings: Any) -> MaskedDiffusion:
-    config = DiffusionConfig(width=32, num_layers=2, **settings).resolve(depth=2, shape=shape)
+    config = DiffusionConfig(net=BidirectionalConfig(width=32, num_layers=2), **settings).resolve(depth=2, shape=shape)
     family: MaskedDiffusion = build_family(config, shape=shape, seed=1)
     return family
 

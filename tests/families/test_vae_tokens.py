@@ -16,6 +16,7 @@ from genwright.families.latent_config import LatentConfig
 from genwright.families.store import build_family
 from genwright.families.vae_config import VaeConfig
 from genwright.families.vae_tokens import TokenVae
+from genwright.nets import MlpConfig
 
 from .dense_toys import train
 
@@ -114,7 +115,7 @@ def test_fixed_layout_follows_the_condition() -> None:
     assert (ids == (torch.arange(80) % 2)[:, None]).float().mean() > 0.95
 
 
-@pytest.mark.parametrize("prior", [DiffusionConfig(width=32, steps=10, sigma_data=1.0), GanConfig(width=32)])
+@pytest.mark.parametrize("prior", [DiffusionConfig(net=MlpConfig(width=32), steps=10), GanConfig(width=32)])
 def test_priors_over_the_latent_make_words(prior: Any) -> None:
     family = build(WORDS, LatentConfig(autoencoder=OWN, prior=prior))
     train(family, words, steps=500)

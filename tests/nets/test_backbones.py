@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from genwright.core import component
+from genwright.core.protocols import GridShape
 from genwright.nets.conditioning import ConditionEmbedding, TimeEmbedding
 from genwright.nets.conv import ConvDecoder, ConvEncoder
 from genwright.nets.mlp import Mlp
@@ -61,3 +63,27 @@ def test_decoder_gives_the_size_back_that_the_encoder_took(height: int, width: i
     assert h.shape == (2, encoder.channels, *encoder.map_size)
     assert decoder(h, cond).shape == x.shape
     assert any(isinstance(module, torch.nn.GroupNorm) for module in encoder.modules()) == normalised
+
+
+@pytest.mark.parametrize("kind", ["unet", "dit"])
+def test_image_nets_keep_the_size_and_are_told_time_and_condition(kind: str) -> None:
+    torch.manual_seed(0)
+    entry = component("nets", kind)
+    config = entry.config.parse({"kind": kind, "width": 16, "num_layers": 1}, where="net").resolve(depth=2)
+    net = entry.load()(config, shape=GridShape(3, 7, 9, cond_size=2)).eval()
+    x, time, cond = torch.randn(4, 3, 7, 9), torch.rand(4), torch.randn(4, 2)
+    assert not net(x, time, cond).any(), "the last layer starts at zero"
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    out = net(x, time, cond)
+    assert out.shape == x.shape
+    assert not torch.allclose(out, net(x, time + 0.5, cond))
+    assert not torch.allclose(out, net(x, time, -cond))
+    assert not torch.allclose(out, net(x, time, None))
+    assert net.bfloat16()(x, time, cond).dtype == torch.float32
+
+
+def test_the_dial_fills_in_what_is_open() -> None:
+    config = component("nets", "dit").config
+    assert config().resolve(depth=6).sizes() == (192, 6)
+    assert config(width=40).resolve(depth=6).sizes() == (40, 6)

@@ -127,11 +127,14 @@ def component(group: str, kind: str) -> Component:
     return found
 
 
-def component_field(group: str) -> Any:
-    """A Config field whose table is `{kind = "...", ...}`, checked by the Config registered under that kind."""
+def component_field(group: str, *, optional: bool = False) -> Any:
+    """A Config field whose table is `{kind = "...", ...}`, checked by the Config registered under that kind.
+
+    An `optional` field may be left open: its owner fills in what suits the data.
+    """
 
     def validate(value: Any) -> Any:
-        if isinstance(value, Config):
+        if isinstance(value, Config) or (optional and value is None):
             return value
         if isinstance(value, str):
             value = {"kind": value}
@@ -143,4 +146,6 @@ def component_field(group: str) -> Any:
             raise ValueError(error.message) from None
         return entry.config.model_validate(dict(value))
 
+    if optional:
+        return Annotated[SerializeAsAny[Config] | None, BeforeValidator(validate)]
     return Annotated[SerializeAsAny[Config], BeforeValidator(validate)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from itertools import pairwise
-from typing import Literal, Self, cast
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -82,7 +82,9 @@ class AutoregressiveConfig(FamilyConfig):
         return 0.002 if self.cell_width else self._net().learning_rate()
 
     def _net(self) -> NetConfig:
-        return cast("NetConfig", self.net)
+        if not isinstance(self.net, NetConfig):
+            raise ValueError(f"family 'autoregressive' takes a causal net, transformer or lstm, not '{self.net.kind}'")
+        return self.net
 
 
 class SamplingConfig(Config):

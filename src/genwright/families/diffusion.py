@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genwright.core import CapabilityError
+from genwright.core import CapabilityError, component
 from genwright.core.protocols import Bound, Clock, Grid, GridShape, Shape, TokenShape, Vector, VectorShape
 from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.diffusion_denoiser import Denoiser
@@ -27,8 +27,6 @@ from genwright.families.diffusion_samplers import (
 from genwright.families.masked_diffusion import MaskedDiffusion
 from genwright.families.requests import check_given, check_guidance, check_numbers, condition_for, normal
 from genwright.families.vector_layout import VectorLayout
-from genwright.nets.mlp import Mlp
-from genwright.nets.unet import UNet
 
 Dense = Grid | Vector
 ROUNDS_WITHIN_RANGE = 20
@@ -49,9 +47,10 @@ class Diffusion(nn.Module):
 
     def __init__(self, config: DiffusionConfig, *, shape: GridShape | VectorShape) -> None:
         super().__init__()
-        assert config.width and config.num_layers and config.steps, "resolve() first"
+        assert config.net and config.steps, "resolve() first"
         self.config, self.shape = config, shape
-        self.denoiser = Denoiser(_net(config, shape), config)
+        net: nn.Module = component("nets", config.net.kind).load()(config.net, shape=shape)
+        self.denoiser = Denoiser(net, config)
         self.layout = VectorLayout(shape) if isinstance(shape, VectorShape) else None
         size = (shape.size,) if isinstance(shape, VectorShape) else (shape.channels, shape.height, shape.width)
         self.entries = size
@@ -193,12 +192,3 @@ def _within_range(values: Tensor, low: Tensor) -> Tensor:
     for _ in range(ROUNDS_WITHIN_RANGE):
         values = shift_block_means(values.clamp(-1.0, 1.0), low)
     return values.clamp(-1.0, 1.0)
-
-
-def _net(config: DiffusionConfig, shape: GridShape | VectorShape) -> nn.Module:
-    assert config.width and config.num_layers, "resolve() first"
-    if isinstance(shape, VectorShape):
-        size = shape.size
-        return Mlp(size, size, width=config.width, num_layers=config.num_layers, cond_size=shape.cond_size, timed=True)
-    sizes = (shape.channels, shape.height, shape.width)
-    return UNet(*sizes, width=config.width, num_blocks=config.num_layers, cond_size=shape.cond_size)

@@ -14,10 +14,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genwright.core import component
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.requests import check_given, check_guidance, check_numbers, choose, condition_for, uniform
-from genwright.nets.bidirectional import Bidirectional
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,11 @@ class MaskedDiffusion(nn.Module):
 
     def __init__(self, config: DiffusionConfig, *, shape: TokenShape) -> None:
         super().__init__()
-        assert config.width and config.num_layers and config.steps, "resolve() first"
+        assert config.net and config.steps, "resolve() first"
         self.config, self.shape = config, shape
         self.mask_id = shape.vocab_size
         self.length = len(shape.cells) or shape.context_tokens + 1
-        self.net = Bidirectional(
-            shape.vocab_size + 1,
-            d_model=config.width,
-            num_layers=config.num_layers,
-            cond_size=shape.cond_size,
-            fixed_length=len(shape.cells),
-            dropout=config.dropout,
-        )
+        self.net: Any = component("nets", config.net.kind).load()(config.net, shape=shape)
         allowed = torch.zeros(len(shape.cells), shape.vocab_size + 1, dtype=torch.bool)
         for place, (first, count) in enumerate(shape.cells):
             allowed[place, first : first + count] = True

@@ -7,7 +7,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genwright.core.representations import TokenShape
 from genwright.nets.attention import rotary_table, rotate
+from genwright.nets.backbones import BidirectionalConfig
 from genwright.nets.conditioning import ConditionEmbedding
 from genwright.nets.mixture import FeedForward
 from genwright.nets.norm import RmsNorm
@@ -119,3 +121,16 @@ class Bidirectional(nn.Module):
         """Compiles each block in place."""
         for layer in self.layers:
             layer.compile(dynamic=False)
+
+
+def bidirectional(config: BidirectionalConfig, *, shape: TokenShape) -> Bidirectional:
+    """The transformer over the tokens of that shape and one more, the mask."""
+    width, num_layers = config.sizes()
+    return Bidirectional(
+        shape.vocab_size + 1,
+        d_model=width,
+        num_layers=num_layers,
+        cond_size=shape.cond_size,
+        fixed_length=len(shape.cells),
+        dropout=config.dropout,
+    )

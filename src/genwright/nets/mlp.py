@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genwright.core.representations import VectorShape
+from genwright.nets.backbones import MlpConfig
 from genwright.nets.conditioning import Context, Modulation
 
 
@@ -70,3 +72,9 @@ class Mlp(nn.Module):
             h = block(h, told)
         out: Tensor = self.out(functional.silu(self.norm(h)))
         return out.to(torch.float32)
+
+
+def mlp(config: MlpConfig, *, shape: VectorShape) -> Mlp:
+    """The perceptron over vectors of that shape, told a time."""
+    width, num_layers = config.sizes()
+    return Mlp(shape.size, shape.size, width=width, num_layers=num_layers, cond_size=shape.cond_size, timed=True)

@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genwright.core.representations import GridShape
+from genwright.nets.backbones import UNetConfig
 from genwright.nets.conditioning import Context
 from genwright.nets.conv import STRIDE, ConvBlock, crop, group_norm, padding_for
 
@@ -91,6 +93,13 @@ class UNet(nn.Module):
         h = _through(self.fine_out, h, told)
         out = functional.pixel_shuffle(self.out(functional.silu(self.norm(h))), 2)
         return crop(out, self.padding).to(torch.float32)
+
+
+def unet(config: UNetConfig, *, shape: GridShape) -> UNet:
+    """The U-Net over images of that shape, told a time."""
+    width, num_blocks = config.sizes()
+    sizes = (shape.channels, shape.height, shape.width)
+    return UNet(*sizes, width=width, num_blocks=num_blocks, cond_size=shape.cond_size)
 
 
 def _through(blocks: nn.ModuleList, h: Tensor, told: Tensor | None) -> Tensor:

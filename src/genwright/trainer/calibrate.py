@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from genwright.core import SpecError
 from genwright.core.protocols import Batch
 from genwright.trainer.config import BudgetConfig
 from genwright.trainer.engine import Engine, EngineSettings, Feed
@@ -32,8 +33,19 @@ class Cost:
     validation_seconds: float
 
 
-def choose_precision(wanted: str, /, *, device: str) -> str:
-    """The precision asked for, or bfloat16 where the hardware multiplies it natively."""
+def choose_precision(wanted: str, /, *, device: str, needs_float32: bool = False) -> str:
+    """The precision asked for, or bfloat16 where the hardware multiplies it natively and the family bears it.
+
+    Raises:
+        SpecError: bfloat16 is asked for, and the family needs float32.
+    """
+    if needs_float32:
+        if wanted == "bfloat16":
+            raise SpecError(
+                "this family is trained in float32, and train.trainer.precision asks for bfloat16",
+                hint="leave precision out",
+            )
+        return "float32"
     if wanted != "auto":
         return wanted
     return "bfloat16" if has_native_bfloat16(device) else "float32"

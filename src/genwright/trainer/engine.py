@@ -50,10 +50,11 @@ class EngineSettings:
 
 @dataclass(frozen=True)
 class StepResult:
-    """Mean logs of a step (nats for a loss), and the largest gradient norm of its parts."""
+    """Mean logs of a step (nats for a loss), the largest gradient norm of its parts, and the parts in their order."""
 
     logs: dict[str, float]
     gradient_norm: float
+    parts: list[str]
 
 
 class Engine:
@@ -105,7 +106,9 @@ class Engine:
         streams = [self.family.losses(batch, clock) for batch in self._batches(index)]
         sums: dict[str, Tensor] = {}
         norm = 0.0
+        parts: list[str] = []
         while (part := self._accumulate(streams, sums)) is not None:
+            parts.append(part)
             optimiser = self.parts[part]
             if not self.sharded:  # there the backward pass has done it
                 distributed.average(optimiser.gradients())
@@ -114,7 +117,7 @@ class Engine:
             norm = max(norm, optimiser.step(settings.config.schedule.rate(local)))
             steps = (end - start) * num_steps
             optimiser.update_average(_average_decay(local * steps, horizon=settings.config.average * steps))
-        return StepResult({name: float(value) / len(streams) for name, value in sums.items()}, norm)
+        return StepResult({name: float(value) / len(streams) for name, value in sums.items()}, norm, parts)
 
     def _settle(self, fraction: float) -> None:
         """A part whose window is over keeps its averaged weights: later parts build on what will be saved."""

@@ -74,6 +74,8 @@ class _State:
 
     step: int = 0
     first_loss: float | None = None
+    parts: list[str] = field(default_factory=list)
+    parts_step: int = 0
     smooth_loss: float = 0.0
     since_log: list[float] = field(default_factory=list)
     step_wall_seconds: float = 0.0
@@ -118,8 +120,11 @@ class _Run:
 
     def _settings(self) -> EngineSettings:
         job, context = self.job, self.context
+        needs_float32 = bool(getattr(job.family, "needs_float32", False))
         precision = distributed.decide(
-            context, "precision", lambda: choose_precision(self.config.precision, device=context.device)
+            context,
+            "precision",
+            lambda: choose_precision(self.config.precision, device=context.device, needs_float32=needs_float32),
         )
         settings = EngineSettings(
             config=self.config,
@@ -184,10 +189,12 @@ class _Run:
 
     def _check(self, loss: float, result: StepResult) -> None:
         state = self.state
-        if state.first_loss is None:
+        if state.first_loss is None or state.parts != result.parts:  # another part's loss is another number
             state.first_loss = state.smooth_loss = loss
+            state.parts, state.parts_step = result.parts, state.step
         state.smooth_loss = SMOOTHING * state.smooth_loss + (1.0 - SMOOTHING) * loss
-        runaway = state.smooth_loss > self.config.runaway_factor * max(state.first_loss, 1e-3) and state.step > 10
+        runaway = state.smooth_loss > self.config.runaway_factor * max(state.first_loss, 1e-3)
+        runaway = runaway and state.step - state.parts_step > 10
         if math.isfinite(loss) and math.isfinite(result.gradient_norm) and not runaway:
             return
         rate = self.job.learning_rate * self.config.schedule.rate(state.step / self.num_steps)

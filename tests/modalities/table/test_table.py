@@ -51,26 +51,6 @@ def test_rows_come_back_on_their_grid(tmp_path):
     assert ((cost == 0) == (test.column("cost").to_numpy() == 0)).all() and np.allclose(cost, np.round(cost, 2))
 
 
-def test_given_cells_are_known_and_strange_columns_named():
-    codec = BinsCodec.fit(BinsConfig(), rows=[patients(500, 1)])
-    given = codec.encode_given(pa.table({"age": pa.array([40, None]), "sick": ["yes", "no"]}))
-    assert given.known is not None
-    back = codec.decode(given)
-    assert back.column("sick").to_pylist() == ["yes", "no"] and back.column("age").to_pylist()[0] == 40
-    assert given.known.any(1).all() and not given.known.all()
-    with pytest.raises(DataError, match="no column 'height'"):
-        codec.encode_given(pa.table({"height": [1]}))
-
-
-def test_constant_columns_and_rare_categories():
-    names = [f"name {n}" for n in range(1000)]
-    table = pa.table({"one": [7] * 1000, "name": names, "number": pa.array(np.linspace(0, 1, 1000))})
-    codec = BinsCodec.fit(BinsConfig(max_levels=10), rows=[table])
-    back = codec.decode(codec.encode(table))
-    assert set(back.column("one").to_pylist()) == {7}
-    assert len(back.column("name").drop_null()) == 10
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [("a,b\n1,2\n3\n", "cannot be read as a table"), ("", "cannot be read as a table"), ("a\n1\n", "no column 'b'")],

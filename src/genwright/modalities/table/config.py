@@ -11,8 +11,9 @@ class TableSourceConfig(Config):
     """Where rows come from: CSV or Parquet, one table in one or more files.
 
     `path` as for texts: a file, a folder or a glob below the project; an absolute path;
-    `package:NAME==VERSION!PATTERN`. `columns` are kept (all where it is empty); `group_column` names rows that stay in
-    one split, and is left out of the sample. `missing` are the texts that stand for a missing cell.
+    `package:NAME==VERSION!PATTERN`. `columns` are kept (all where it is empty) but those to `drop`; `id_column` names
+    rows, `group_column` says which stay in one split, and both are left out of the sample. `missing` are the texts that
+    stand for a missing cell. Without a `delimiter` it is a comma, and a tabulator in a file called .tsv.
     """
 
     path: str = Field(min_length=1)
@@ -22,9 +23,12 @@ class TableSourceConfig(Config):
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     exclude: tuple[str, ...] = ()
     order: Literal["given"] = "given"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    format: Literal["auto", "csv", "parquet"] = "auto"
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     missing: tuple[str, ...] = ("", "NA", "NaN", "?")
     columns: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    id_column: str | None = None
     group_column: str | None = None
 
     @property
@@ -40,11 +44,15 @@ class TableMetricsConfig(Config):
 
 
 class BinsConfig(Config):
-    """A column with at most `max_levels` values is one token; a richer number is a quantile bin and a place in it."""
+    """A number with at most `max_levels` values is one token, a richer one a quantile bin and a place in it.
+
+    Texts are one token each; those beyond the most frequent `max_categories` share one.
+    """
 
     kind: Literal["table-bins"] = "table-bins"
     max_levels: int = Field(default=64, ge=2, le=1024)
     sub_levels: int = Field(default=32, ge=2, le=1024)
+    max_categories: int = Field(default=200, ge=2, le=10_000)
 
 
 TABLE = ModalityComponent(

@@ -6,36 +6,27 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-RESERVED = ("id", "group", "source", "licence", "split")
+from genwright.modalities.table.columns import RESERVED, is_category, numbers_of, texts_of
+
 BLOCK = 256
 
 
 def columns_of(rows: pa.Table, /) -> pa.Table:
     """The sample's own columns."""
-    return rows.select([name for name in rows.column_names if name not in ("id", "group")])
-
-
-def is_category(column: pa.ChunkedArray, /) -> bool:
-    """Whether a column holds texts."""
-    return bool(pa.types.is_string(column.type))
-
-
-def numbers_of(column: pa.ChunkedArray, /) -> NDArray[np.float64]:
-    """The column as numbers; missing ones are NaN."""
-    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    return rows.select([name for name in rows.column_names if name not in RESERVED])
 
 
 def codes_of(columns: list[pa.ChunkedArray], /, *, most: int = 200) -> list[NDArray[np.float64]]:
     """One column of several tables as the same numbers of categories; the rare beyond `most` share one, null is NaN."""
     counts: dict[str, int] = {}
     for column in columns:
-        for value in column.to_pylist():
+        for value in texts_of(column):
             if value is not None:
                 counts[value] = counts.get(value, 0) + 1
     kept = sorted(counts, key=lambda value: (-counts[value], value))[: most - 1]
     index = {value: at for at, value in enumerate(kept)}
     return [
-        np.array([np.nan if value is None else index.get(value, len(kept)) for value in column.to_pylist()])
+        np.array([np.nan if value is None else index.get(value, len(kept)) for value in texts_of(column)])
         for column in columns
     ]
 

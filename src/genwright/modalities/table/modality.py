@@ -13,43 +13,30 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from genwright.core import DataError
 from genwright.core.protocols import Candidate, Measured, Unreadable
+from genwright.modalities.table.columns import is_category, numbers_of
 from genwright.modalities.table.config import TableMetricsConfig, TableSourceConfig
-from genwright.modalities.table.matrix import RESERVED, columns_of, distances, numbers_of
+from genwright.modalities.table.matrix import columns_of, distances
 from genwright.modalities.table.metrics import measure
-from genwright.modalities.text.sources import SourceFile, list_files
+from genwright.modalities.table.reading import read_tables
 
 PREVIEW_COLUMNS = 16
 BARS = 16
 
 
 class TableModality:
-    """Rows of mixed columns: whole numbers, numbers, and categories (whatever else there is, as text)."""
+    """Rows of mixed columns: whole numbers, numbers, dates, times, truth values, and texts (whatever else there is)."""
 
     name = "table"
     suffix = "csv"
 
     def read(self, source: TableSourceConfig, *, root: Path) -> Iterator[pa.Table | Unreadable]:
-        """One table per file.
+        """Tables of at most 65,536 rows; see `genwright.modalities.table.reading`.
 
         Raises:
             DataError: a file cannot be read as a table, or lacks a column that the source names.
         """
-        for file in list_files(source, root=root):  # type: ignore[arg-type]  # the fields that it reads are there
-            table = _plain(_read_file(file, source))
-            groups = _groups(table, file, source)
-            wanted = [name for name in source.columns or table.column_names if name != source.group_column]
-            for name in wanted:
-                if name not in table.column_names:
-                    raise DataError(
-                        f"{file.path} has no column '{name}' (it has: {', '.join(table.column_names)})",
-                        hint="correct data.sources columns",
-                    )
-            ids = [f"{file.name}:{row + 1}" for row in range(len(table))]
-            facts = {"id": pa.array(ids), "group": pa.array(groups or ids)}
-            named = {f"{name}_" if name in RESERVED else name: table.column(name) for name in wanted}
-            yield pa.table({**facts, **named})
+        yield from read_tables(source, root=root)
 
     def validate(self, rows: pa.Table) -> list[str | None]:
         """A row is legal where it holds no infinite number and is not empty."""
@@ -102,47 +89,9 @@ class TableModality:
         return (folder / "samples.csv", folder / "samples.parquet")
 
 
-def _read_file(file: SourceFile, source: TableSourceConfig) -> pa.Table:
-    try:
-        if file.path.suffix == ".parquet":
-            return pq.read_table(file.path)
-        return csv.read_csv(
-            file.path,
-            parse_options=csv.ParseOptions(delimiter=source.delimiter),
-            convert_options=csv.ConvertOptions(null_values=list(source.missing), strings_can_be_null=True),
-        )
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(
-            f"{file.path} cannot be read as a table ({error})",
-            hint="a CSV file has a line of names and equally many cells in every line; look at data.sources delimiter",
-        ) from None
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Whole numbers, numbers and texts; NaN is missing."""
-    out = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if pa.types.is_integer(column.type):
-            out[name] = column.cast(pa.int64())
-        elif pa.types.is_floating(column.type):
-            cells = column.cast(pa.float64()).to_numpy()
-            out[name] = pa.chunked_array([pa.array(cells, mask=np.isnan(cells))])
-        else:
-            out[name] = column.cast(pa.string())
-    return pa.table(out)
-
-
-def _groups(table: pa.Table, file: SourceFile, source: TableSourceConfig) -> list[str] | None:
-    if source.group_column is None:
-        return None
-    if source.group_column not in table.column_names:
-        raise DataError(f"{file.path} has no column '{source.group_column}'", hint="correct data.sources group_column")
-    return [str(value) for value in table.column(source.group_column).to_pylist()]
-
-
 def _bars(name: str, column: pa.ChunkedArray, place: int) -> str:
     cells = column.drop_null()
-    if pa.types.is_string(cells.type):
+    if is_category(cells):
         counts = sorted((int(one["counts"]) for one in cells.value_counts().to_pylist()), reverse=True)[:BARS]
     else:
         numbers = numbers_of(cells)

@@ -1,0 +1,227 @@
+"""What the train split says of each column: its type, its common values, the grid that its numbers lie on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genwright.core import DataError
+
+RESERVED = ("id", "group")
+SPIKE_SHARE = 0.01
+MOST_SPIKES = 16
+MOST_DECIMALS = 6
+FINEST = 2**40  # steps that a number without a grid of its own is cut into
+WIDEST = 2.0**50  # the largest range, in steps, that is counted exactly
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+TYPES: Mapping[str, pa.DataType] = {
+    "int64": pa.int64(),
+    "double": pa.float64(),
+    "string": pa.string(),
+    "bool": pa.bool_(),
+    "date32[day]": pa.date32(),
+    "timestamp[us]": pa.timestamp("us"),
+}
+
+
+def is_category(cells: pa.ChunkedArray, /) -> bool:
+    """Whether a column holds texts or truth values."""
+    return bool(pa.types.is_string(cells.type) or pa.types.is_boolean(cells.type) or pa.types.is_null(cells.type))
+
+
+def numbers_of(cells: pa.ChunkedArray, /) -> Floats:
+    """The column as numbers, dates as days and times as microseconds since 1970; missing ones are NaN."""
+    if pa.types.is_date32(cells.type):
+        cells = cells.cast(pa.int32())
+    elif pa.types.is_timestamp(cells.type):
+        cells = cells.cast(pa.int64())
+    return np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+
+
+def texts_of(cells: pa.ChunkedArray, /) -> list[str | None]:
+    """The cells of a category as texts."""
+    found: list[str | None] = cells.cast(pa.string()).to_pylist()
+    return found
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Numbers as whole steps: step k stands for (origin + k * step) / 10**decimals. Without decimals nothing rounds."""
+
+    origin: float
+    step: float
+    decimals: int | None
+
+    @classmethod
+    def of(cls, values: Floats, /, *, whole: bool) -> Self:
+        """The coarsest grid that all `values` (sorted, different) lie on; 2^-40 of their range where there is none."""
+        decimals = 0 if whole else _decimals(values)
+        spread = float(values[-1] - values[0])
+        if decimals is None:
+            return cls(float(values[0]), spread / FINEST or 1.0, None)
+        units = np.rint(values * 10.0**decimals)
+        span = float(units[-1] - units[0])
+        if span > WIDEST:
+            return cls(float(units[0]), span / WIDEST, decimals)
+        return cls(float(units[0]), float(np.gcd.reduce((units - units[0]).astype(np.int64)) or 1), decimals)
+
+    def steps(self, values: Floats, /) -> Integers:
+        """The step nearest to each value; 0 for NaN."""
+        units = values * 10.0 ** (self.decimals or 0)
+        return np.rint(np.nan_to_num((units - self.origin) / self.step)).astype(np.int64)
+
+    def values(self, steps: Integers, /) -> Floats:
+        """The value of each step."""
+        units = self.origin + steps * self.step
+        if self.decimals is None:
+            return np.asarray(units)
+        return np.round(units / 10.0**self.decimals, self.decimals)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the train split.
+
+    A category, or a number of few values, lists them in `levels`; `other` says that rarer ones were left out. A richer
+    number has a `grid`, and its `spikes` are the values, 16 at most, that at least 1 % of the
+    known cells hold each. `missing` says that
+    some cell was null; `commonest` is the place of the most frequent level.
+    """
+
+    name: str
+    type: str
+    levels: tuple[Any, ...] = ()
+    other: bool = False
+    missing: bool = False
+    commonest: int = 0
+    grid: Grid | None = None
+    spikes: tuple[float, ...] = ()
+
+    @property
+    def category(self) -> bool:
+        """Whether cells are texts or truth values."""
+        return self.type in ("string", "bool")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any], /) -> Self:
+        """What `to_json` gave."""
+        grid = body["grid"] and Grid(**body["grid"])
+        return cls(**{**body, "levels": tuple(body["levels"]), "spikes": tuple(body["spikes"]), "grid": grid})
+
+    def cells_of(self, rows: pa.Table, /) -> pa.ChunkedArray:
+        """The column's cells of `rows` in its own type.
+
+        Raises:
+            DataError: the column is not there, or a cell is of another type.
+        """
+        if self.name not in rows.column_names:
+            raise DataError(f"the rows have no column '{self.name}'")
+        cells = rows.column(self.name)
+        try:
+            return cells.cast(TYPES[self.type])
+        except pa.ArrowException as error:
+            kind = self.type.partition("[")[0]
+            raise DataError(
+                f"column '{self.name}' holds {kind} values, and a cell is none ({error})", hint=f"write it as {kind}"
+            ) from None
+
+    def places(self, cells: pa.ChunkedArray, /) -> Integers:
+        """The place of each cell in `levels`: -1 where it is missing, the number of levels where it is none of them.
+
+        A number that is no level goes to the nearest one.
+        """
+        if self.category:
+            index: dict[str | None, int] = {value: at for at, value in enumerate(self.levels)}
+            index[None] = -1
+            return np.array([index.get(text, len(self.levels)) for text in texts_of(cells)], dtype=np.int64)
+        numbers = numbers_of(cells)
+        if not self.levels:
+            return np.where(np.isnan(numbers), -1, 0)
+        levels = np.array(self.levels, dtype=np.float64)
+        between = (levels[1:] + levels[:-1]) / 2
+        return np.where(np.isnan(numbers), -1, np.searchsorted(between, np.nan_to_num(numbers), side="left"))
+
+    def from_places(self, places: Integers, /) -> pa.Array:
+        """Cells of those `places`; those that are no level's are null."""
+        outside = (places < 0) | (places >= len(self.levels))
+        if self.category:
+            values = (*self.levels, None)
+            texts = [values[place] for place in np.where(outside, len(self.levels), places).tolist()]
+            return pa.array(texts, pa.string()).cast(TYPES[self.type])
+        levels = np.array((*self.levels, 0.0), dtype=np.float64)
+        return self.from_numbers(levels[np.where(outside, len(self.levels), places)], missing=outside)
+
+    def from_numbers(self, numbers: Floats, /, *, missing: NDArray[np.bool_]) -> pa.Array:
+        """Numbers as cells of the column's type."""
+        if self.type == "double":
+            return pa.array(numbers, pa.float64(), mask=missing)
+        whole = np.rint(np.clip(np.nan_to_num(numbers), -(2.0**62), 2.0**62)).astype(np.int64)
+        if self.type == "date32[day]":
+            return pa.array(whole, pa.int64(), mask=missing).cast(pa.int32()).cast(pa.date32())
+        return pa.array(whole, pa.int64(), mask=missing).cast(TYPES[self.type])
+
+
+def describe(rows: Iterable[pa.Table], /, *, most_values: int, most_categories: int) -> tuple[Column, ...]:
+    """Every column besides `id` and `group`; numbers of at most `most_values` list them, texts the most frequent.
+
+    Raises:
+        DataError: there is no column, or one of a type that is not read.
+    """
+    table = pa.concat_tables(rows)
+    names = [name for name in table.column_names if name not in RESERVED]
+    if not names:
+        raise DataError("the table has no column besides id and group", hint="look at data.sources columns")
+    return tuple(
+        _category(name, table.column(name), most_categories)
+        if is_category(table.column(name))
+        else _number(name, table.column(name), most_values)
+        for name in names
+    )
+
+
+def _category(name: str, cells: pa.ChunkedArray, most: int) -> Column:
+    kind = "bool" if pa.types.is_boolean(cells.type) else "string"
+    found = cells.drop_null().cast(pa.string()).value_counts().to_pylist()
+    counts = {one["values"]: one["counts"] for one in found}
+    kept = sorted(sorted(counts, key=lambda value: (-counts[value], value))[:most])
+    commonest = max(range(len(kept)), key=lambda at: counts[kept[at]], default=0)
+    return Column(name, kind, tuple(kept), len(kept) < len(counts), cells.null_count > 0, commonest)
+
+
+def _number(name: str, cells: pa.ChunkedArray, most: int) -> Column:
+    kind = str(cells.type)
+    if kind not in TYPES:
+        raise DataError(f"column '{name}' is of type {kind}, which the table codecs do not read")
+    numbers = numbers_of(cells)
+    values, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
+    missing, commonest = cells.null_count > 0, int(counts.argmax()) if len(counts) else 0
+    if len(values) <= most:
+        return Column(name, kind, tuple(values.tolist()), False, missing, commonest)
+    most_frequent = np.argsort(-counts, kind="stable")[: min(MOST_SPIKES, len(values) // 2)]
+    spikes = np.sort(values[most_frequent[counts[most_frequent] >= SPIKE_SHARE * counts.sum()]])
+    grid = Grid.of(values, whole=kind != "double")
+    return Column(name, kind, missing=missing, grid=grid, spikes=tuple(spikes.tolist()))
+
+
+def _decimals(values: Floats) -> int | None:
+    """The fewest decimals that all values are written with; None beyond 6, or where they are too large to tell."""
+    if not math.isfinite(float(np.abs(values).max())):
+        raise DataError("a number is infinite", hint="leave such rows out; the data stage drops them as not-finite")
+    for decimals in range(MOST_DECIMALS + 1):
+        if np.abs(values).max() * 10.0**decimals > WIDEST:
+            return None
+        if np.allclose(values, np.round(values, decimals), rtol=0.0, atol=1e-9):
+            return decimals
+    return None

@@ -1,0 +1,131 @@
+"""Files to tables with typed columns, `id` and `group` in front."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import csv
+
+from genwright.core import DataError
+from genwright.modalities.table.config import TableSourceConfig
+from genwright.modalities.text.sources import SourceFile, list_files
+
+TAKEN = ("id", "group", "source", "licence", "split")  # what the dataset itself calls its columns
+ROWS_AT_ONCE = 1 << 16
+
+
+def read_tables(source: TableSourceConfig, /, *, root: Path) -> Iterator[pa.Table]:
+    """Tables of at most 65,536 rows. Types are inferred over the first whole file, and those of the others follow it.
+
+    Whole numbers, numbers, dates, times, truth values; all else is text. NaN is missing. A column whose name the
+    dataset needs gets an underscore.
+
+    Raises:
+        DataError: a file cannot be read as a table, or lacks a column that the source names.
+    """
+    types: dict[str, pa.DataType] = {}
+    for file in list_files(source, root=root):  # type: ignore[arg-type]  # the fields that it reads are there
+        table = _plain(_opened(file, source), file)
+        table = _alike(table, types, file)
+        types = types or dict(zip(table.column_names, table.schema.types, strict=True))
+        named = _named(table, file, source)
+        for at in range(0, len(named), ROWS_AT_ONCE):
+            yield named.slice(at, ROWS_AT_ONCE)
+
+
+def _opened(file: SourceFile, source: TableSourceConfig) -> pa.Table:
+    suffix = file.path.suffix.lower()
+    form = ("parquet" if suffix in (".parquet", ".pq") else "csv") if source.format == "auto" else source.format
+    delimiter = source.delimiter or ("\t" if suffix == ".tsv" else ",")
+    try:
+        if form == "parquet":
+            return pq.read_table(file.path)
+        return csv.read_csv(
+            file.path,
+            parse_options=csv.ParseOptions(delimiter=delimiter),
+            convert_options=csv.ConvertOptions(null_values=list(source.missing), strings_can_be_null=True),
+        )
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"{file.path} cannot be read as a table ({error})",
+            hint="a CSV file has a line of names and equally many cells in every line; look at data.sources delimiter",
+        ) from None
+
+
+def _plain(table: pa.Table, file: SourceFile) -> pa.Table:
+    names = table.column_names
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{file.path} has two columns '{twice}'", hint="rename one")
+    if not len(table):
+        raise DataError(f"{file.path} has a line of names and no row")
+    return pa.table({name: _column(name, table.column(name), file) for name in names})
+
+
+def _column(name: str, cells: pa.ChunkedArray, file: SourceFile) -> pa.ChunkedArray:
+    kind = cells.type
+    if pa.types.is_dictionary(kind):
+        return _column(name, cells.cast(kind.value_type), file)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        numbers = cells.cast(pa.float64()).to_numpy()
+        return pa.chunked_array([pa.array(numbers, mask=np.isnan(numbers))])
+    wanted = pa.string()
+    if pa.types.is_boolean(kind):
+        wanted = kind
+    elif pa.types.is_integer(kind):
+        wanted = pa.int64()
+    elif pa.types.is_date(kind):
+        wanted = pa.date32()
+    elif pa.types.is_timestamp(kind):
+        wanted = pa.timestamp("us")
+    try:
+        return cells.cast(wanted, safe=not pa.types.is_timestamp(kind))
+    except pa.ArrowException:
+        raise DataError(
+            f"column '{name}' of {file.path} is of type {kind}, which is neither number, date, truth value nor text",
+            hint="leave it out with data.sources drop",
+        ) from None
+
+
+def _alike(table: pa.Table, types: dict[str, pa.DataType], file: SourceFile) -> pa.Table:
+    """The table with the columns and types of the first file."""
+    if not types:
+        return table
+    if set(types) != set(table.column_names):
+        name = min(set(types) ^ set(table.column_names))
+        raise DataError(f"{file.path} and the files before it do not have the same columns ('{name}')")
+    out = {}
+    for name, kind in types.items():
+        try:
+            out[name] = table.column(name).cast(kind)
+        except pa.ArrowException as error:
+            raise DataError(
+                f"column '{name}' of {file.path} is not of type {kind} as in the first file ({error})",
+                hint="write the column alike in all files, or put the file with the widest type first",
+            ) from None
+    return pa.table(out)
+
+
+def _named(table: pa.Table, file: SourceFile, source: TableSourceConfig) -> pa.Table:
+    apart = {name for name in (source.id_column, source.group_column) if name}
+    for name in (*source.columns, *source.drop, *sorted(apart)):
+        if name not in table.column_names:
+            raise DataError(
+                f"{file.path} has no column '{name}' (it has: {', '.join(table.column_names)})",
+                hint="correct columns, drop, id_column or group_column of data.sources",
+            )
+    kept = [name for name in source.columns or table.column_names if name not in apart and name not in source.drop]
+    if not kept:
+        raise DataError(f"{file.path} has no column left", hint="correct columns and drop of data.sources")
+    rows = [f"{file.name}:{row + 1}" for row in range(len(table))]
+    ids = _texts(table, source.id_column) or rows
+    facts = {"id": pa.array(ids), "group": pa.array(_texts(table, source.group_column) or ids)}
+    return pa.table({**facts, **{f"{name}_" if name in TAKEN else name: table.column(name) for name in kept}})
+
+
+def _texts(table: pa.Table, name: str | None) -> list[str] | None:
+    return None if name is None else [str(value) for value in table.column(name).to_pylist()]

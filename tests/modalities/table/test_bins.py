@@ -1,0 +1,109 @@
+"""Rows as tokens: what comes back, and what cannot."""
+
+import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from genwright.core import DataError
+from genwright.modalities.table.bins import BinsCodec
+from genwright.modalities.table.config import BinsConfig
+
+
+def mixed(n, seed):
+    """Every type: a date, a time on whole days, tens, cents with a spike, a truth value, texts; some cells missing."""
+    rng = np.random.default_rng(seed)
+    days = rng.integers(15_000, 16_000, n)
+    cents = np.where(rng.random(n) < 0.3, 0.0, np.round(rng.gamma(2.0, 1.0, n), 2))
+    gone = rng.random(n) < 0.1
+    return pa.table(
+        {
+            "day": pa.array(days).cast(pa.int32()).cast(pa.date32()),
+            "time": pa.array(days * 86_400_000_000).cast(pa.timestamp("us")),
+            "tens": pa.array(rng.integers(-90, 90, n) * 10),
+            "cents": pa.array(cents, mask=gone),
+            "flag": pa.array(rng.random(n) < 0.5, mask=gone),
+            "word": pa.array([f"w{word}" for word in rng.integers(0, 9, n)], mask=rng.random(n) < 0.1),
+            "share": pa.array(rng.random(n)),
+        }
+    )
+
+
+def test_what_has_a_grid_comes_back_exactly_with_its_type(tmp_path):
+    train = mixed(4000, 1)
+    BinsCodec.fit(BinsConfig(), rows=[train.slice(0, 100), train.slice(100)]).save(tmp_path)
+    codec = BinsCodec.load(tmp_path)
+    back = codec.decode(codec.encode(train))
+    assert back.schema == train.schema
+    for name in ("day", "time", "tens", "flag", "word", "cents"):
+        assert back.column(name).to_pylist() == train.column(name).to_pylist(), name
+    share, true = back.column("share").to_numpy(), train.column("share").to_numpy()
+    assert np.abs(share - true).max() < 1 / 1000
+    assert len(np.unique(share)) > 1500
+
+
+def test_ids_stay_in_their_cells_and_any_ids_decode():
+    codec = BinsCodec.fit(BinsConfig(max_levels=20, sub_levels=8), rows=[mixed(1000, 1)])
+    ids = codec.encode(mixed(500, 2)).values
+    first, count = np.array(codec.shape.cells).T
+    assert ((ids >= first) & (ids < first + count)).all()
+    assert first[0] == 0 and (first[1:] == (first + count)[:-1]).all() and codec.shape.bos_id == (first + count)[-1]
+    rng = np.random.default_rng(0)
+    drawn = codec.decode(type(codec.encode(mixed(1, 1)))(first + rng.integers(0, count, (500, len(count)))))
+    again = codec.decode(codec.encode(drawn))
+    assert again.drop_columns(["share"]).equals(drawn.drop_columns(["share"]))
+
+
+def test_long_tails_are_within_a_place_of_their_bin_and_keep_their_decimals():
+    rng = np.random.default_rng(0)
+    values = np.round(rng.lognormal(5, 1.5, 20_000), 2)
+    codec = BinsCodec.fit(BinsConfig(), rows=[pa.table({"x": values})])
+    back = codec.decode(codec.encode(pa.table({"x": values}))).column("x").to_numpy()
+    assert np.allclose(back, np.round(back, 2), atol=1e-9)
+    inner = (values > np.quantile(values, 0.02)) & (values < np.quantile(values, 0.98))
+    assert np.abs(np.log(back / values))[inner].max() < 0.05
+
+
+def test_unseen_and_given_values():
+    codec = BinsCodec.fit(BinsConfig(), rows=[mixed(1000, 1)])
+    asked = pa.table({"day": ["2013-01-01", None], "tens": [100, 99_999], "word": ["w3", None]})
+    given = codec.encode_given(asked)
+    back = codec.decode(given)
+    assert back.column("day")[0].as_py() == datetime.date(2013, 1, 1)
+    assert back.column("tens").to_pylist() == [100, 890]
+    words = pa.table({"word": ["w3", None]})
+    assert codec.encode_given(words).known.sum() == 1 and codec.encode_given(asked).known[1].sum() == 2
+    for strange, message in (
+        ({"word": ["w77"]}, "column 'word' has no value 'w77'"),
+        ({"height": [1]}, "no column 'height'"),
+        ({"tens": ["many"]}, "column 'tens' holds int64 values"),
+    ):
+        with pytest.raises(DataError, match=message):
+            codec.encode_given(pa.table(strange))
+
+
+def test_rare_texts_constant_and_empty_columns():
+    table = pa.table(
+        {
+            "one": [7] * 1000,
+            "name": [f"name {n}" for n in range(999)] + [None],
+            "only": ["x"] + ["y"] * 999,
+            "none": pa.array([None] * 1000, pa.float64()),
+        }
+    )
+    codec = BinsCodec.fit(BinsConfig(max_categories=10), rows=[table])
+    encoded = codec.encode(table)
+    back = codec.decode(encoded)
+    assert set(back.column("one").to_pylist()) == {7}
+    assert len(back.column("name").drop_null()) == 10 and back.column("only").to_pylist()[0] == "x"
+    assert back.column("none").null_count == 1000
+    place = codec.shape.cells[1][0]
+    assert encoded.values[999, 1] == place and (encoded.values[:, 1] == place + 11).sum() == 989
+
+
+def test_the_same_rows_give_the_same_codec(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        BinsCodec.fit(BinsConfig(), rows=[mixed(500, 1)]).save(tmp_path / name)
+    assert (tmp_path / "a/codec.json").read_bytes() == (tmp_path / "b/codec.json").read_bytes()

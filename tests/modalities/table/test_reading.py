@@ -1,0 +1,62 @@
+"""Files to tables: types, names, several files, and what is refused."""
+
+import gzip
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from genwright.core import DataError
+from genwright.modalities.table.config import TableSourceConfig
+from genwright.modalities.table.modality import TableModality
+
+
+def read(root, **settings):
+    return list(TableModality().read(TableSourceConfig(path="*", **settings), root=root))
+
+
+def test_types_are_those_of_the_whole_first_file_and_kept(tmp_path):
+    (tmp_path / "a.csv").write_text("day,ok,n,x\n2020-01-01,true,1,2\n2020-01-02,false,2,2.5\n")
+    (tmp_path / "b.csv").write_text("day,ok,n,x\n2021-01-01,true,?,3\n")
+    one, two = read(tmp_path)
+    assert one.schema.types[2:] == [pa.date32(), pa.bool_(), pa.int64(), pa.float64()] and two.schema == one.schema
+    assert two.column("n").to_pylist() == [None] and two.column("id").to_pylist() == ["b.csv:1"]
+    (tmp_path / "c.csv").write_text("day,ok,n,x\nsoon,true,1,3\n")
+    with pytest.raises(DataError, match=r"column 'day' of .*c.csv is not of type date32"):
+        read(tmp_path)
+    (tmp_path / "c.csv").write_text("day,ok,n\n2020-01-01,true,1\n")
+    with pytest.raises(DataError, match="do not have the same columns"):
+        read(tmp_path)
+
+
+def test_names_ids_and_dropped_columns(tmp_path):
+    (tmp_path / "t.tsv").write_text("key\tid\tsplit\tx\nk1\t7\tleft\t1\nk2\t8\tright\t2\n")
+    (table,) = read(tmp_path, id_column="key", drop=("x",))
+    assert table.column_names == ["id", "group", "id_", "split_"]
+    assert table.column("id").to_pylist() == table.column("group").to_pylist() == ["k1", "k2"]
+    with pytest.raises(DataError, match="no column 'y'"):
+        read(tmp_path, drop=("y",))
+    with pytest.raises(DataError, match="no column left"):
+        read(tmp_path, columns=("x",), drop=("x",))
+
+
+def test_parquet_types_and_large_files_in_slices(tmp_path):
+    words = pa.array(["a", "b"] * 50_000).dictionary_encode()
+    pq.write_table(pa.table({"w": words, "n": pa.array(range(100_000), pa.int32())}), tmp_path / "t.parquet")
+    tables = read(tmp_path)
+    assert [len(table) for table in tables] == [65_536, 34_464]
+    assert tables[1].schema.types[2:] == [pa.string(), pa.int64()]
+    pq.write_table(pa.table({"list": [[1], [2]]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"column 'list' .* is of type list"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"a,b\n1,2\n3\n", "cannot be read"), (b"a,b\n", "no row"), (b"a,a\n1,2\n", "two columns 'a'"), (b"", "cannot")],
+)
+def test_broken_files_are_named_also_when_packed(tmp_path, content, message):
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(content))
+    with pytest.raises(DataError, match=message) as caught:
+        read(tmp_path)
+    assert "t.csv.gz" in caught.value.message

@@ -13,7 +13,7 @@ STAGES = list(kinds("stages"))
 def test_the_spine_is_registered():
     assert STAGES == ["data", "evaluate", "fit", "release", "train"]
     assert set(kinds("nets")) == {"bidirectional", "dit", "lstm", "mlp", "transformer", "unet"}
-    assert set(kinds("codecs")) >= {"bpe", "bytes", "table-bins"}
+    assert set(kinds("codecs")) >= {"bpe", "bytes", "table-bins", "table-vector"}
     assert set(kinds("modalities")) >= {"text", "table"}
     assert set(kinds("families")) >= {"autoregressive", "vae", "gan", "diffusion", "latent-class", "pca-mixture"}
 

@@ -90,8 +90,8 @@ class BinsCodec:
 
     Numbers of the train split come back exactly where their grid has fewer than (max_levels - 1) * sub_levels steps.
     Beyond that a bin holds about 1/`max_levels` of the rows, a place inside it 1/`sub_levels` of the bin, and what
-    comes back is the step in the middle of the place. What lies outside the train split's range goes to its end. Texts beyond
-    the most frequent `max_categories` share an id, which comes back as null: what they were is lost.
+    comes back is the step in the middle of the place. What lies outside the train split's range goes to its end. Texts
+    beyond the most frequent `max_categories` share an id, which comes back as null: what they were is lost.
     """
 
     representation: Representation = "tokens"

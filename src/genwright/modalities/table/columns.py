@@ -15,6 +15,7 @@ from genwright.core import DataError
 
 RESERVED = ("id", "group")
 SPIKE_SHARE = 0.01
+SPIKE_TIMES = 4.0  # as frequent as the median value: below that all values are alike
 MOST_SPIKES = 16
 MOST_DECIMALS = 6
 FINEST = 2**40  # steps that a number without a grid of its own is cut into
@@ -92,7 +93,7 @@ class Column:
 
     A category, or a number of few values, lists them in `levels`; `other` says that rarer ones were left out. A richer
     number has a `grid`, and its `spikes` are the values, 16 at most, that at least 1 % of the
-    known cells hold each. `missing` says that
+    known cells hold each, and four times as many as hold the median value. `missing` says that
     some cell was null; `commonest` is the place of the most frequent level.
     """
 
@@ -210,7 +211,8 @@ def _number(name: str, cells: pa.ChunkedArray, most: int) -> Column:
     if len(values) <= most:
         return Column(name, kind, tuple(values.tolist()), False, missing, commonest)
     most_frequent = np.argsort(-counts, kind="stable")[: min(MOST_SPIKES, len(values) // 2)]
-    spikes = np.sort(values[most_frequent[counts[most_frequent] >= SPIKE_SHARE * counts.sum()]])
+    least = max(SPIKE_SHARE * float(counts.sum()), SPIKE_TIMES * float(np.median(counts)))
+    spikes = np.sort(values[most_frequent[counts[most_frequent] >= least]])
     grid = Grid.of(values, whole=kind != "double")
     return Column(name, kind, missing=missing, grid=grid, spikes=tuple(spikes.tolist()))
 

@@ -55,13 +55,25 @@ class BinsConfig(Config):
     max_categories: int = Field(default=200, ge=2, le=10_000)
 
 
+class VectorConfig(Config):
+    """A number is one entry, normal by its train quantiles; few values, texts, spikes and missing cells are one-hot.
+
+    Numbers of at most `max_levels` values count as few. Texts beyond the most frequent `max_categories` share an entry.
+    """
+
+    kind: Literal["table-vector"] = "table-vector"
+    max_levels: int = Field(default=12, ge=2, le=1024)
+    max_categories: int = Field(default=50, ge=2, le=10_000)
+    quantiles: int = Field(default=512, ge=2, le=65_536)
+
+
 TABLE = ModalityComponent(
     "table",
     TableSourceConfig,
     "genwright.modalities.table.modality:TableModality",
-    accepts=("tokens",),
+    accepts=("tokens", "vector"),
     extra="data",
-    codecs={"tokens": "table-bins"},
+    codecs={"tokens": "table-bins", "vector": "table-vector"},
     metrics=TableMetricsConfig,
     baseline=("latent-class", "table-bins"),
 )
@@ -70,6 +82,14 @@ BINS = Component(
     BinsConfig,
     "genwright.modalities.table.bins:BinsCodec",
     accepts=("tokens",),
+    extra="data",
+    modalities=("table",),
+)
+VECTOR = Component(
+    "table-vector",
+    VectorConfig,
+    "genwright.modalities.table.vector:VectorCodec",
+    accepts=("vector",),
     extra="data",
     modalities=("table",),
 )

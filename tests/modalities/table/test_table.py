@@ -5,10 +5,8 @@ import pyarrow as pa
 import pytest
 
 from genwright.core import DataError
-from genwright.core.protocols import Candidate
-from genwright.measure import derive
 from genwright.modalities.table.bins import BinsCodec
-from genwright.modalities.table.config import BinsConfig, TableMetricsConfig, TableSourceConfig
+from genwright.modalities.table.config import BinsConfig, TableSourceConfig
 from genwright.modalities.table.modality import TableModality
 
 
@@ -72,27 +70,6 @@ def test_reading_groups_missing_and_infinite(tmp_path):
     assert TableModality().validate(table) == [None, "not-finite", None]
     bare = pa.table({"x": pa.array([None], pa.float64()), "kind": pa.array([None], pa.string())})
     assert TableModality().validate(bare) == ["empty"]
-
-
-def test_metrics_tell_real_from_shuffled_and_from_copied():
-    train, test, other = patients(600, 1), patients(600, 2), patients(600, 3)
-    rng = np.random.default_rng(0)
-    mixed = pa.table({name: test.column(name).take(pa.array(rng.permutation(600))) for name in test.column_names[2:]})
-    candidates = [
-        Candidate("system", "", mixed),
-        Candidate("floor", "floor", other.drop_columns(["id", "group"])),
-        Candidate("copy", "copy", train.drop_columns(["id", "group"])),
-    ]
-    found = TableModality().measure(
-        candidates, train=train, test=test, config=TableMetricsConfig(target="sick"), seed=1
-    )
-    values = {(d.metric, d.label): derive(found.columns, derivation=d.derivation).value for d in found.drafts}
-    assert values["c2st_auc", ""] > 0.6 > values["c2st_auc", "floor"]
-    assert values["column_shapes", ""] > 0.99 and values["pair_trends", ""] < values["pair_trends", "floor"]
-    assert values["membership_auc", "copy"] > 0.9 and abs(values["membership_auc", "floor"] - 0.5) < 0.08
-    assert values["tstr_difference", ""] < values["tstr_difference", "floor"]
-    with pytest.raises(DataError, match="two are needed"):
-        TableModality().measure(candidates, train=train, test=test, config=TableMetricsConfig(target="age"), seed=1)
 
 
 def test_preview_and_files(tmp_path):

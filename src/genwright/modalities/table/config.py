@@ -38,9 +38,16 @@ class TableSourceConfig(Config):
 
 
 class TableMetricsConfig(Config):
-    """`target` is a column of two values that a classifier is trained to tell, on synthetic rows and on real ones."""
+    """`target` is a column that a model learns to predict, from synthetic rows and from as many real ones.
+
+    Of two values (an AUC is reported) or of numbers (R squared). `subgroup` is a column for whose values the AUC is
+    reported too. `folds` are those of the two-sample test. More than `max_rows` rows of a set are not looked at.
+    """
 
     target: str | None = None
+    subgroup: str | None = None
+    folds: int = Field(default=5, ge=2, le=50)
+    max_rows: int = Field(default=5000, ge=10)
 
 
 class BinsConfig(Config):

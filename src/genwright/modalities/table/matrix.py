@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genwright.measure.nearest import nearest_rows
 from genwright.modalities.table.columns import RESERVED, is_category, numbers_of, texts_of
 
-BLOCK = 256
+HALF = 0.5**0.5
 
 
 def columns_of(rows: pa.Table, /) -> pa.Table:
@@ -45,39 +48,51 @@ def matrices(tables: list[pa.Table], /, *, without: str | None = None) -> tuple[
     return [np.stack(part, axis=1) for part in parts], flags
 
 
-def distances(rows: pa.Table, reference: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The distance of every row to the nearest of `reference`, and which that is (the first of equals).
+def distances(
+    rows: pa.Table, reference: pa.Table, /, *, scale: pa.Table | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The distance of every row to the nearest of `reference`, and which that is.
 
-    Euclidean over columns: numbers by the reference's deviation, categories and missing cells 0 or 1.
+    Euclidean over columns: numbers by the deviation of `scale` (of the reference where it is None), categories and
+    missing cells 0 or 1.
     """
-    (a, b), flags = matrices([rows, reference])
-    scale = np.where(flags, 1.0, np.nan_to_num(np.nanstd(b, axis=0), nan=1.0))
-    scale[scale == 0.0] = 1.0
-    # A category, or a missing cell, becomes entries that lie 1 apart where they differ.
-    left, right = _metric(a, flags, scale, b), _metric(b, flags, scale, b)
-    found = np.empty(len(a)), np.empty(len(a), dtype=np.int64)
-    squares = (right**2).sum(1)
-    for at in range(0, len(left), BLOCK):
-        block = left[at : at + BLOCK]
-        gaps = (block**2).sum(1)[:, None] + squares - 2.0 * block @ right.T
-        found[1][at : at + BLOCK] = gaps.argmin(1)
-        found[0][at : at + BLOCK] = np.sqrt(np.maximum(gaps.min(1), 0.0))
-    return found
+    left, right, *_ = metric_entries(rows, reference, *([] if scale is None else [scale]))
+    return nearest_rows(left, right)
+
+
+def metric_entries(*tables: pa.Table) -> list[NDArray[np.float64]]:
+    """Each table as (n, entries), such that rows lie apart by the distance; numbers by the deviation of the last."""
+    found, flags = matrices(list(tables))
+    # A column of which the last table holds no number has no deviation.
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        centre, scale = (np.nan_to_num(of(found[-1], axis=0)) for of in (np.nanmean, np.nanstd))
+    scale[(scale == 0.0) | flags] = 1.0
+    codes = [
+        int(np.nan_to_num(np.concatenate([x[:, at] for x in found]), nan=0.0).max(initial=0.0))
+        for at in range(len(flags))
+    ]
+    return [_metric(x, flags, centre, scale, codes) for x in found]
 
 
 def _metric(
-    x: NDArray[np.float64], flags: list[bool], scale: NDArray[np.float64], reference: NDArray[np.float64]
+    x: NDArray[np.float64],
+    flags: list[bool],
+    centre: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    codes: list[int],
 ) -> NDArray[np.float64]:
+    """A category, or a missing cell, becomes entries that lie 1 apart where they differ."""
     parts = []
     for place, category in enumerate(flags):
         column = x[:, place]
         missing = np.isnan(column)
-        parts.append(missing[:, None] * 0.5**0.5)
         if category:
-            width = int(np.nan_to_num(np.nanmax(reference[:, place], initial=0.0), nan=0.0)) + 2
-            codes = np.clip(np.nan_to_num(column, nan=width - 1), 0, width - 1).astype(np.int64)
-            parts.append(np.eye(width)[codes] * (0.5**0.5))
+            width = codes[place] + 2
+            chosen = np.nan_to_num(column, nan=width - 1).astype(np.int64)
+            parts.append(np.eye(width)[chosen] * HALF)
         else:
-            centre = np.nan_to_num(np.nanmean(reference[:, place]) if len(reference) else 0.0, nan=0.0)
-            parts.append((np.where(missing, centre, column) / scale[place])[:, None])
+            # A missing number stands in the middle: half of the squared 1 comes from each of two entries.
+            parts.append(np.stack((missing * HALF, ~missing * HALF), axis=1))
+            parts.append((np.where(missing, 0.0, column - centre[place]) / scale[place])[:, None])
     return np.concatenate(parts, axis=1)

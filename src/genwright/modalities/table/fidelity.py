@@ -1,0 +1,111 @@
+"""Fidelity: how far columns, pairs of columns, and rows are from those of held-out real rows."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genwright.core.protocols import Candidate
+from genwright.measure.c2st import classifier_scores
+from genwright.measure.coverage import neighbourhoods
+from genwright.modalities.table.columns import Floats
+from genwright.modalities.table.matrix import columns_of, matrices, metric_entries
+from genwright.modalities.table.scores import Row, row
+
+BINS = 10
+NEIGHBOURS = 5
+
+
+def shapes(candidate: Candidate, test: pa.Table) -> list[Row]:
+    """1 minus the Kolmogorov-Smirnov statistic of a number, or the total variation of a category, per column."""
+    (made, real), flags = matrices([candidate.rows, test])
+    names = columns_of(test).column_names
+    return [
+        row("shape", candidate, column=name, value=1.0 - _gap(made[:, at], real[:, at], category=flags[at]))
+        for at, name in enumerate(names)
+    ]
+
+
+def _gap(a: Floats, b: Floats, *, category: bool) -> float:
+    """The largest difference of distribution functions, missing cells first; for categories half the sum of all."""
+    a, b = np.nan_to_num(a, nan=-np.inf), np.nan_to_num(b, nan=-np.inf)
+    values = np.unique(np.concatenate((a, b)))
+    at_a = np.searchsorted(np.sort(a), values, side="right") / len(a)
+    at_b = np.searchsorted(np.sort(b), values, side="right") / len(b)
+    if category:
+        return float(0.5 * np.abs(np.diff(at_a, prepend=0.0) - np.diff(at_b, prepend=0.0)).sum())
+    return float(np.abs(at_a - at_b).max())
+
+
+def trends(candidate: Candidate, test: pa.Table) -> list[Row]:
+    """1 minus the total variation between the joint tables of every pair of columns, numbers in the test's deciles."""
+    (made, real), flags = matrices([candidate.rows, test])
+    names = columns_of(test).column_names
+    cells = [_binned(made[:, at], real[:, at], category=flags[at]) for at in range(len(names))]
+    out = []
+    for one, two in combinations(range(len(names)), 2):
+        width = 1 + int(max(cells[two][0].max(), cells[two][1].max()))
+        pairs = [cells[one][side] * width + cells[two][side] for side in (0, 1)]
+        size = 1 + int(max(pair.max() for pair in pairs))
+        shares = [np.bincount(pair, minlength=size) / len(pair) for pair in pairs]
+        value = 1.0 - 0.5 * float(np.abs(shares[0] - shares[1]).sum())
+        out.append(row("trend", candidate, column=f"{names[one]} x {names[two]}", value=value))
+    return out
+
+
+def _binned(made: Floats, real: Floats, *, category: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cells of both, by the deciles of the real one; 0 is missing."""
+    if category:
+        return np.nan_to_num(made + 1, nan=0).astype(np.int64), np.nan_to_num(real + 1, nan=0).astype(np.int64)
+    known = real[~np.isnan(real)]
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else np.zeros(0)
+
+    def placed(x: Floats) -> NDArray[np.int64]:
+        return np.where(np.isnan(x), 0, 1 + np.searchsorted(edges, np.nan_to_num(x), side="left"))
+
+    return placed(made), placed(real)
+
+
+def two_samples(candidate: Candidate, test: pa.Table, *, folds: int, seed: int) -> list[Row]:
+    """Out-of-fold scores of boosted trees that tell the candidate's rows from held-out real ones, equally many.
+
+    Rows that are the same stay in one fold, so that a copy is not told apart by its twin; where a side has fewer
+    different rows than folds, they do not. Empty where there are fewer rows than folds.
+    """
+    n = min(len(candidate.rows), len(test))
+    if n < folds:
+        return []
+    (made, real), flags = matrices([candidate.rows.slice(0, n), test.slice(0, n)])
+    _, twins = np.unique(np.nan_to_num(np.concatenate((made, real)), nan=-1e300), axis=0, return_inverse=True)
+    twins = twins.ravel()
+    different = min(len(np.unique(twins[:n])), len(np.unique(twins[n:])))
+    scores = classifier_scores(
+        made,
+        real,
+        seed=seed,
+        folds=folds,
+        categorical=np.flatnonzero(flags).tolist(),
+        groups=twins.tolist() if different >= 2 * folds else None,
+    )
+    groups = [f"made {at}" for at in range(n)] + test.column("group").to_pylist()[:n]
+    return [
+        row("c2st", candidate, label=int(at < n), score=score, group=groups[at])
+        for at, score in enumerate(scores.tolist())
+    ]
+
+
+def coverage(candidate: Candidate, test: pa.Table) -> list[Row]:
+    """Whether each held-out row has one of the candidate's within the distance of its 5th nearest held-out row.
+
+    Source: Naeem et al. 2020. Empty where a side has no more than 5 rows.
+    """
+    n = min(len(candidate.rows), len(test))
+    if n <= NEIGHBOURS:
+        return []
+    made, real = metric_entries(candidate.rows.slice(0, n), test.slice(0, n))
+    groups = test.column("group").to_pylist()
+    found = neighbourhoods(real, made, k=NEIGHBOURS).coverage
+    return [row("coverage", candidate, value=float(one), group=groups[at]) for at, one in enumerate(found)]

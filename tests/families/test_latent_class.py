@@ -7,6 +7,7 @@ import torch
 
 from genwright.core import CapabilityError
 from genwright.core.protocols import Given, Tokens, TokenShape
+from genwright.families import latent_class
 from genwright.families.latent_class import LatentClass
 from genwright.families.latent_class_config import LatentClassConfig
 
@@ -29,6 +30,23 @@ def test_it_sums_to_one_learns_and_completes() -> None:
     known = torch.tensor([[False, True]]).expand(50, 2)
     made = again.sample(50, given=Given(Tokens(torch.tensor([[0, 3]]).expand(50, 2)), known), rng=generator).ids
     assert (made[:, 1] == 3).all() and (made[:, 0] == 1).float().mean() > 0.9
+
+
+def test_blocks_of_rows_are_added_up_and_the_seed_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = torch.stack((torch.arange(90) % 2, 2 + torch.arange(90) // 45), dim=1)
+    # One class has the same responsibilities whatever the blocks: its shares are those of the whole.
+    monkeypatch.setattr(latent_class, "BLOCK_ROWS", 7)
+    one = LatentClass(LatentClassConfig(num_classes=1, smoothing=1e-9), shape=SHAPE)
+    one.fit([Tokens(ids)], rng=torch.Generator().manual_seed(0))
+    value = one.log_prob(Tokens(ids)).value
+    assert value is not None
+    torch.testing.assert_close(value.exp(), torch.full((90,), 0.25, dtype=torch.float64))
+    states = []
+    for seed in (1, 1, 2):
+        family = LatentClass(LatentClassConfig(num_classes=3, num_rounds=2), shape=SHAPE)
+        family.fit([Tokens(ids)], rng=torch.Generator().manual_seed(seed))
+        states.append(family.state()["logits"].nan_to_num(neginf=0.0))
+    assert torch.equal(states[0], states[1]) and not torch.equal(states[0], states[2])
 
 
 def test_it_needs_a_fixed_layout() -> None:

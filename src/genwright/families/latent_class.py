@@ -12,6 +12,8 @@ from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Given, Tokens, TokenShape
 from genwright.families.latent_class_config import LatentClassConfig
 
+BLOCK_ROWS = 8192
+
 
 class LatentClass:
     """p(x) = sum_k w_k prod_c p_k(x_c), by expectation maximisation from random responsibilities.
@@ -31,17 +33,22 @@ class LatentClass:
     def fit(self, batches: Iterable[Tokens], *, rng: torch.Generator) -> None:
         """Class weights, and the shares of every cell's ids within each class (kept as logarithms)."""
         ids = torch.cat([batch.ids for batch in batches])
-        share = torch.rand(len(ids), self.config.num_classes, generator=rng, dtype=torch.float64) ** 4
-        for _ in range(self.config.num_rounds):
-            share = share / share.sum(1, keepdim=True)
-            self._maximise(ids, share)
-            share = self._joint(ids).softmax(1)
+        for turn in range(self.config.num_rounds):
+            self._round(ids, rng=rng if turn == 0 else None)
 
-    def _maximise(self, ids: Int[Tensor, "n c"], share: Float[Tensor, "n k"]) -> None:
-        self._weights = ((share.sum(0) + 1.0) / (len(ids) + share.shape[1])).log()
-        counts = torch.zeros_like(self._logits)
-        for cell in range(ids.shape[1]):
-            counts.index_add_(0, ids[:, cell], share)
+    def _round(self, ids: Int[Tensor, "n c"], *, rng: torch.Generator | None) -> None:
+        """Expectation and maximisation, a block of rows at a time; with `rng` from random responsibilities."""
+        weights, counts = torch.zeros_like(self._weights), torch.zeros_like(self._logits)
+        for block in torch.split(ids, BLOCK_ROWS):
+            if rng is None:
+                share = self._joint(block).softmax(1)
+            else:
+                share = torch.rand(len(block), self.config.num_classes, generator=rng, dtype=torch.float64) ** 4
+                share = share / share.sum(1, keepdim=True)
+            weights += share.sum(0)
+            for cell in range(block.shape[1]):
+                counts.index_add_(0, block[:, cell], share)
+        self._weights = ((weights + 1.0) / (len(ids) + len(weights))).log()
         for first, count in self.shape.cells:
             cell_counts = counts[first : first + count] + self.config.smoothing / count
             self._logits[first : first + count] = (cell_counts / cell_counts.sum(0)).log()

@@ -13,7 +13,7 @@ class LatentClassConfig(FamilyConfig):
     """A mixture of products of categoricals, fitted by expectation maximisation."""
 
     kind: Literal["latent-class"] = "latent-class"
-    num_classes: int = Field(default=100, ge=1, le=10_000)
+    num_classes: int = Field(default=150, ge=1, le=10_000)
     num_rounds: int = Field(default=30, ge=1, le=10_000)
     smoothing: float = Field(default=0.1, gt=0.0)
 

@@ -26,7 +26,8 @@ def measure(
 ) -> Measured:
     """Column shapes, pair trends, two-sample test, coverage, membership inference and, with a target, utility.
 
-    Of train and test rows the first `max_rows` are used. Where several test rows share a group, intervals resample
+    Of train and test rows the first `max_rows` are used. Means over columns have no interval, for a table's columns are
+    no sample of columns. Where several test rows share a group, intervals resample
     groups; they are DeLong's otherwise.
 
     Raises:
@@ -58,8 +59,8 @@ def _drafts(
     auc: Mapping[str, Any] = {"interval": "bootstrap", "cluster": "group"} if grouped else {"interval": "delong"}
     boot: Mapping[str, Any] = {"interval": "bootstrap", **({"cluster": "group"} if grouped else {})}
     drafts = [
-        _draft(candidate, "column_shapes", "shape", Derivation("mean", value, interval="bootstrap")),
-        _draft(candidate, "pair_trends", "trend", Derivation("mean", value, interval="bootstrap")),
+        _draft(candidate, "column_shapes", "shape", Derivation("mean", value)),
+        _draft(candidate, "pair_trends", "trend", Derivation("mean", value)),
         _draft(candidate, "coverage", "coverage", Derivation("mean", value, **boot)),
         _draft(candidate, "c2st_auc", "c2st", Derivation("auc", _AUC, **auc), better="lower"),
         _draft(candidate, "membership_auc", "membership", Derivation("auc", _AUC, **auc), better="lower"),

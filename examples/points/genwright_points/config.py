@@ -7,20 +7,11 @@ from pydantic import Field
 from genwright.core import Component, Config, ModalityComponent
 from genwright.core.representations import Shape
 from genwright.families import FamilyConfig
+from genwright.modalities.files import FilesConfig
 
 
-class PointsSourceConfig(Config):
+class PointsSourceConfig(FilesConfig):
     """A CSV file with the columns x and y."""
-
-    path: str = Field(min_length=1)
-    licence: str = "unknown"
-    exclude: tuple[str, ...] = ()
-    order: Literal["given"] = "given"
-
-    @property
-    def label(self) -> str:
-        """The source's name in documents."""
-        return self.path
 
 
 class PointsMetricsConfig(Config):

@@ -13,7 +13,7 @@ from pyarrow import csv
 
 from genwright.core import ClaimDraft, DataError, Derivation
 from genwright.core.protocols import Candidate, Measured, Unreadable
-from genwright.modalities.text.sources import list_files
+from genwright.modalities.files.sources import list_files
 from genwright_points.codec import NAMES
 from genwright_points.config import PointsSourceConfig
 
@@ -30,7 +30,7 @@ class PointsModality:
         Raises:
             DataError: a file has no columns x and y of numbers.
         """
-        for file in list_files(source, root=root):  # type: ignore[arg-type]
+        for file in list_files(source, root=root):
             try:
                 table = csv.read_csv(file.path).select(list(NAMES)).cast(pa.schema([(n, pa.float64()) for n in NAMES]))
             except (KeyError, pa.ArrowException) as error:

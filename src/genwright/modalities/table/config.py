@@ -5,24 +5,17 @@ from typing import Literal
 from pydantic import Field
 
 from genwright.core import Component, Config, ModalityComponent
+from genwright.modalities.files.config import FilesConfig
 
 
-class TableSourceConfig(Config):
+class TableSourceConfig(FilesConfig):
     """Where rows come from: CSV or Parquet, one table in one or more files.
 
-    `path` as for texts: a file, a folder or a glob below the project; an absolute path;
-    `package:NAME==VERSION!PATTERN`. `columns` are kept (all where it is empty) but those to `drop`; `id_column` names
+    `columns` are kept (all where it is empty) but those to `drop`; `id_column` names
     rows, `group_column` says which stay in one split, and both are left out of the sample. `missing` are the texts that
     stand for a missing cell. Without a `delimiter` it is a comma, and a tabulator in a file called .tsv.
     """
 
-    path: str = Field(min_length=1)
-    name: str | None = None
-    licence: str = "unknown"
-    package_licence: str | None = None
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    exclude: tuple[str, ...] = ()
-    order: Literal["given"] = "given"
     format: Literal["auto", "csv", "parquet"] = "auto"
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     missing: tuple[str, ...] = ("", "NA", "NaN", "?")
@@ -30,11 +23,6 @@ class TableSourceConfig(Config):
     drop: tuple[str, ...] = ()
     id_column: str | None = None
     group_column: str | None = None
-
-    @property
-    def label(self) -> str:
-        """The source's name in documents: `name`, or the path without the folders of this machine."""
-        return self.name or self.path.rstrip("/").rpartition("/")[2]
 
 
 class TableMetricsConfig(Config):

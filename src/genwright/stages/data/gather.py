@@ -9,7 +9,6 @@ from pathlib import Path
 from genwright.core import component
 from genwright.core.protocols import Sample
 from genwright.detect.near_duplicates import NearDuplicates
-from genwright.modalities.packages import PACKAGE
 from genwright.modalities.text.records import Unread
 from genwright.modalities.text.sources import HUB, list_files
 from genwright.stages.data.clean import Cleaned, check_length, new_near
@@ -155,7 +154,7 @@ def source_bytes(config: DataConfig, /, *, root: Path) -> int | None:
     """The size of all source files, or None where a dataset of the hub or a compressed file makes it unknown."""
     sizes = 0
     for source in config.sources:
-        if source.path.startswith((HUB, PACKAGE)):
+        if source.path.startswith(HUB):
             return None
         for file in list_files(source, root=root):
             if file.path.suffix in (".gz", ".parquet"):

@@ -62,7 +62,7 @@ def prepare_rows(config: Any, context: Context, /) -> StageResult:
     splits = _splits(config, context, survey)
     _write_splits(spill, dataset, splits, context)
     columns = _counts(survey, splits)
-    sheet = row_datasheet(config, columns=columns, dataset=dataset)
+    sheet = row_datasheet(config, columns=columns, dataset=dataset, root=context.root)
     (dataset / "datasheet.json").write_bytes(canonical_json(sheet))
     scores = context.folder("data_scores")
     write_scores(scores, columns)

@@ -7,6 +7,7 @@ from typing import Any
 from genwright.core import Context, DataError, Produced, StageResult, modality_component
 from genwright.core.digest import canonical_json
 from genwright.measure import write_scores
+from genwright.modalities.files.packages import fetch
 from genwright.stages.data.claims import claims_of
 from genwright.stages.data.config import DataConfig
 from genwright.stages.data.datasheet import datasheet
@@ -24,6 +25,7 @@ def run(config: DataConfig, context: Context, /) -> StageResult:
         DataError: a source cannot be read, nothing is left, or there are fewer groups than splits.
         Interrupted: the user stopped the work.
     """
+    fetch(config.sources, progress=context.progress)
     if modality_component(context.modality).rows:
         return prepare_rows(config, context)
     config = settled(config, root=context.root)
@@ -34,7 +36,8 @@ def run(config: DataConfig, context: Context, /) -> StageResult:
             gathered = _gather(config, context, Gatherer(config, spill=spill, dropped=dropped))
         _something_left(gathered.rows)
         finish(config, context, gathered=gathered, spill_path=spill_path, dataset=dataset, dropped=dropped)
-    (dataset / "datasheet.json").write_bytes(canonical_json(datasheet(config, rows=gathered.rows, dataset=dataset)))
+    sheet = datasheet(config, rows=gathered.rows, dataset=dataset, root=context.root)
+    (dataset / "datasheet.json").write_bytes(canonical_json(sheet))
     write_scores(scores, _columns(gathered.rows))
     artifacts = {"dataset": Produced("dataset", dataset), "data_scores": Produced("scores", scores)}
     return StageResult(artifacts, claims_of(gathered.rows))

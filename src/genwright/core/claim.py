@@ -31,6 +31,7 @@ Estimator = Literal[
     "entropy",
     "total_variation",
     "jensen_shannon",
+    "cosine",
     "wasserstein",
     "frechet",
     "frechet_ratio",

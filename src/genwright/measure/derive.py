@@ -207,6 +207,7 @@ _WEIGHTED: dict[str, Callable[[Rows, Derivation], Weighted]] = {
     "entropy": distributions.entropy,
     "total_variation": distributions.total_variation,
     "jensen_shannon": distributions.jensen_shannon,
+    "cosine": distributions.cosine,
     "wasserstein": distributions.wasserstein,
     "frechet": features.frechet,
     "frechet_ratio": features.frechet_ratio,

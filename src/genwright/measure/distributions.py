@@ -47,6 +47,19 @@ def jensen_shannon(rows: Rows, derivation: Derivation, /) -> Weighted:
     return _between(rows, derivation, of, most=float(np.log(2)))
 
 
+def cosine(rows: Rows, derivation: Derivation, /) -> Weighted:
+    """p.q / (|p| |q|) of the shares of the categories of `value` on the two sides, from 0 to 1.
+
+    Finite samples of one distribution score below 1, by more the more categories are rare.
+    """
+
+    def of(p: Floats, q: Floats) -> Floats:
+        lengths = np.sqrt(np.square(p).sum(axis=1) * np.square(q).sum(axis=1))
+        return np.asarray((p * q).sum(axis=1) / lengths)
+
+    return _between(rows, derivation, of, most=1.0)
+
+
 def wasserstein(rows: Rows, derivation: Derivation, /) -> Weighted:
     """The area between the two distribution functions of `value`, in its unit. Source: Vallender 1974."""
     side, values = sides(rows, derivation, allowed=(0, 1)), rows.values["value"]

@@ -18,11 +18,11 @@ ROLES: dict[str, frozenset[str]] = {
     **dict.fromkeys(("pearson", "spearman"), _CORRELATED),
     "auc": frozenset({"score", "label"}),
     "auc_difference": frozenset({"a", "b", "label"}),
-    **dict.fromkeys(("total_variation", "jensen_shannon", "wasserstein"), _SIDES),
+    **dict.fromkeys(("total_variation", "jensen_shannon", "cosine", "wasserstein"), _SIDES),
     **dict.fromkeys(("frechet", "frechet_ratio", "kid"), frozenset({"side"})),
 }
 OF_FEATURES = frozenset({"frechet", "frechet_ratio", "kid"})
-OF_CATEGORIES = frozenset({"entropy", "total_variation", "jensen_shannon"})
+OF_CATEGORIES = frozenset({"entropy", "total_variation", "jensen_shannon", "cosine"})
 OPTIONAL = {"ratio_difference": frozenset({"denominator_b"}), **dict.fromkeys(OF_FEATURES, frozenset({FEATURES}))}
 
 _INTERVALS: dict[str, frozenset[str]] = {

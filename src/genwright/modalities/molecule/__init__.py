@@ -1,0 +1,1 @@
+"""Molecules: SMILES in files, rdkit for chemistry, atom tokens and SELFIES as codecs. Imports nothing."""

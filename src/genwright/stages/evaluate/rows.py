@@ -83,13 +83,22 @@ def _candidates(config: Any, context: Context, splits: dict[str, pa.Table], syst
     rng = np.random.default_rng(context.seed_for("references"))
     train, floor = splits["train"], splits["validation"]
     again = train.take(pa.array(rng.integers(len(train), size=n)))
-    found = [Candidate("system", "", rows)]
+    found = [Candidate("system", "", _with_asked(rows, system, splits["test"]))]
     if len(floor):
         found.append(Candidate("floor", FLOOR, _payload(floor.slice(0, n))))
     found.append(Candidate("copy", COPY, _payload(again)))
     if config.baseline == "on" and (named := modality_component(context.modality).baseline):
         found.append(_baseline(*named, train=train, n=n, context=context))
     return found
+
+
+def _with_asked(rows: pa.Table, system: RowSystem, test: pa.Table) -> pa.Table:
+    """The system's samples with what was asked for, where samples do not hold it themselves."""
+    names = getattr(getattr(system.codec, "conditioner", None), "names", ())
+    for name in names:
+        if name not in rows.column_names:
+            rows = rows.append_column(name, test.column(name).slice(0, len(rows)))
+    return rows
 
 
 def _baseline(family: str, codec: str, *, train: pa.Table, n: int, context: Context) -> Candidate:

@@ -1,0 +1,98 @@
+"""Tunes as tokens: one id per event, a sequence of any length."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genwright.core import CapabilityError, DataError
+from genwright.core.digest import canonical_json
+from genwright.core.protocols import Encoded, Representation, TokenShape
+
+
+class EventCodec:
+    """The words of tunes (see `tunes`). One that train has not is left out when encoding, and the round trip shows it.
+
+    With `given`, a tune is known from its start up to the last word of the text.
+    """
+
+    representation: Representation = "tokens"
+    unit = "event"
+
+    def __init__(self, words: Sequence[str], *, context_tokens: int) -> None:
+        self._words = tuple(words)
+        self._ids = {word: at for at, word in enumerate(self._words)}
+        total = len(self._words)
+        self._shape = TokenShape(total + 2, total, total + 1, context_tokens)
+
+    @property
+    def shape(self) -> TokenShape:
+        """Sequences as long as the longest tune of train."""
+        return self._shape
+
+    @classmethod
+    def fit(cls, rows: Iterable[pa.Table], /) -> Self:
+        """The words of the train split.
+
+        Raises:
+            DataError: there is no tune.
+        """
+        counts: Counter[str] = Counter()
+        longest = 0
+        for table in rows:
+            for text in table.column("tune").to_pylist():
+                words = text.split()
+                longest = max(longest, len(words))
+                counts.update(words)
+        if not counts:
+            raise DataError("there is no tune to fit a codec to", hint="look at what the data stage dropped")
+        return cls(sorted(counts), context_tokens=longest + 1)
+
+    def encode(self, rows: pa.Table) -> Encoded:
+        """(n, longest) ids, and how many of each row count."""
+        return self._padded(self._sequences(rows))
+
+    def _sequences(self, rows: pa.Table) -> list[list[int]]:
+        texts = rows.column("tune").to_pylist()
+        # Longer tunes than any of train are cut off there: the model has no position beyond.
+        most = self._shape.context_tokens - 1
+        return [[self._ids[word] for word in text.split() if word in self._ids][:most] for text in texts]
+
+    def _padded(self, sequences: Sequence[Sequence[int]]) -> Encoded:
+        lengths = np.array([len(one) for one in sequences], dtype=np.int64)
+        values = np.zeros((len(sequences), self._shape.context_tokens - 1), dtype=np.int64)
+        for row, one in enumerate(sequences):
+            values[row, : len(one)] = one
+        return Encoded(values, lengths=lengths)
+
+    def encode_given(self, rows: pa.Table) -> Encoded:
+        """The openings of tunes.
+
+        Raises:
+            CapabilityError: always where nothing is given.
+        """
+        raise CapabilityError("the opening of a tune cannot be given yet", hint="leave --given out")
+
+    def decode(self, encoded: Encoded) -> pa.Table:
+        """A text per tune; ids of no word are left out."""
+        lengths = encoded.lengths if encoded.lengths is not None else np.full(len(encoded), encoded.values.shape[1])
+        texts = [
+            " ".join(self._words[one] for one in row[:length].tolist() if one < len(self._words))
+            for row, length in zip(encoded.values, lengths.tolist(), strict=True)
+        ]
+        return pa.table({"tune": pa.array(texts, pa.string())})
+
+    def units(self, rows: pa.Table) -> NDArray[np.float64]:
+        """Events, and one for the end."""
+        return np.array([len(one) + 1.0 for one in self._sequences(rows)])
+
+    def save(self, folder: Path) -> None:
+        """Writes `codec.json`."""
+        body = {"words": list(self._words), "context_tokens": self._shape.context_tokens}
+        (folder / "codec.json").write_bytes(canonical_json({"kind": "music-tokens", "events": body}))

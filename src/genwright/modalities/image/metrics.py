@@ -19,8 +19,9 @@ from genwright.modalities.image.claims import drafts_for
 from genwright.modalities.image.config import ImageMetricsConfig
 from genwright.modalities.image.distances import nearest_pictures
 from genwright.modalities.image.pixels import Levels, pixels_of, size_name
-from genwright.modalities.image.small_net import FeatureNet, told_apart, train_net
+from genwright.modalities.image.small_net import FeatureNet, train_net
 from genwright.modalities.image.spectrum import log_power
+from genwright.modalities.image.two_samples import told_apart
 
 NEIGHBOURS = 5
 REAL = "held-out"

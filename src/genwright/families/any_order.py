@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Bound, Clock, Given, Tokens, TokenShape
+from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.config import AutoregressiveConfig
+from genwright.families.requests import asked, check_given, choose
 from genwright.nets.mlp import Mlp
 
 
@@ -22,9 +23,6 @@ class AnyOrder(nn.Module):
     orders of the nats per cell. Source: arXiv:1310.1757, equations 6 to 9 (order-agnostic NADE). `log_prob` is the
     exact likelihood in the order of the layout, which is the order that samples are drawn in.
     """
-
-    _place: Tensor
-    _legal: Tensor
 
     def __init__(self, config: AutoregressiveConfig, *, shape: TokenShape) -> None:
         super().__init__()
@@ -43,9 +41,6 @@ class AnyOrder(nn.Module):
         for table in (self.known_embedding, self.unknown_embedding):
             nn.init.normal_(table.weight, std=count**-0.5)
             table.weight.is_embedding = True  # type: ignore[attr-defined]
-        place, legal = _windows(shape)
-        self.register_buffer("_place", place, persistent=False)
-        self.register_buffer("_legal", legal, persistent=False)
 
     def parts(self) -> Mapping[str, Iterable[nn.Parameter]]:
         """One part: the net with its embeddings."""
@@ -69,7 +64,7 @@ class AnyOrder(nn.Module):
         total = torch.zeros(len(batch.ids), dtype=torch.float64, device=batch.ids.device)
         known = torch.zeros_like(batch.ids, dtype=torch.bool)
         for cell in range(batch.ids.shape[1]):
-            total -= self._nats(batch.ids, known, batch.cond)[:, cell].double()
+            total -= self._nats_of(cell, self._scores(batch.ids, known, batch.cond), batch.ids).double()
             known[:, cell] = True
         return Bound(total, "exact")
 
@@ -78,8 +73,8 @@ class AnyOrder(nn.Module):
         self,
         n: int,
         *,
-        given: Given | None = None,
-        cond: Tensor | None = None,
+        given: Any = None,
+        cond: Any = None,
         guidance: float = 1.0,
         steps: int | None = None,
         temperature: float = 1.0,
@@ -88,50 +83,51 @@ class AnyOrder(nn.Module):
         """`n` rows: cells that are given stay, the others are drawn one after another.
 
         Raises:
-            CapabilityError: `steps` is asked for; there are as many as unknown cells.
+            CapabilityError: arguments that do not fit; `steps` is asked for, and there are as many as unknown cells.
         """
         if steps is not None:
             raise CapabilityError("this family draws each cell once; it takes no number of steps")
         device = self.known_embedding.weight.device
+        told = asked(
+            self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
+        )
         ids = torch.zeros(n, len(self.shape.cells), dtype=torch.long, device=device)
         known = torch.zeros_like(ids, dtype=torch.bool)
         if given is not None:
-            assert isinstance(given.batch, Tokens)
-            known = given.known.clone()
-            ids = torch.where(known, given.batch.ids, ids)
+            found = check_given(given, entries=ids.shape[1:], n=n)
+            known = found.known.to(device).clone()
+            ids = torch.where(known, cast("Tokens", found.batch).ids.to(device), ids)
         for cell in range(ids.shape[1]):
-            logits = self._logits(ids, known, cond)[:, cell]
-            if guidance != 1.0 and cond is not None:
-                plain = self._logits(ids, known, None)[:, cell]
-                logits = torch.where(logits.isinf(), logits, plain + guidance * (logits - plain))
-            drawn = torch.multinomial((logits.double() / temperature).softmax(-1).cpu(), 1, generator=rng)[:, 0]
-            ids[:, cell] = torch.where(known[:, cell], ids[:, cell], drawn.to(device) + self.shape.cells[cell][0])
+            logits = self._own(cell, self._scores(ids, known, told))
+            if guidance != 1.0:
+                logits = torch.lerp(self._own(cell, self._scores(ids, known, None)), logits, guidance)
+            drawn = choose(logits / temperature, rng=rng) if temperature else logits.argmax(-1)
+            ids[:, cell] = torch.where(known[:, cell], ids[:, cell], drawn + self.shape.cells[cell][0])
             known[:, cell] = True
-        return Tokens(ids, cond=cond)
+        return Tokens(ids, cond=told)
 
     def _nats(
         self, ids: Int[Tensor, "b p"], known: Bool[Tensor, "b p"], cond: Float[Tensor, "b k"] | None
     ) -> Float[Tensor, "b p"]:
         """-log p of every cell's own value given the known cells."""
-        logits = self._logits(ids, known, cond)
-        own = ids - torch.tensor([first for first, _ in self.shape.cells], device=ids.device)
-        return functional.cross_entropy(logits.transpose(1, 2).float(), own, reduction="none")
+        scores = self._scores(ids, known, cond)
+        return torch.stack([self._nats_of(cell, scores, ids) for cell in range(ids.shape[1])], dim=1)
 
-    def _logits(
+    def _nats_of(self, cell: int, scores: Float[Tensor, "b v"], ids: Int[Tensor, "b p"]) -> Float[Tensor, " b"]:
+        own = scores.gather(1, ids[:, cell : cell + 1])[:, 0]
+        return self._own(cell, scores).logsumexp(1) - own
+
+    def _own(self, cell: int, scores: Float[Tensor, "b v"]) -> Float[Tensor, "b c"]:
+        """The scores of a cell's own values."""
+        return scores.narrow(1, *self.shape.cells[cell])
+
+    def _scores(
         self, ids: Int[Tensor, "b p"], known: Bool[Tensor, "b p"], cond: Float[Tensor, "b k"] | None
-    ) -> Float[Tensor, "b p v"]:
-        """Scores of each cell's values, (b, p, widest cell); minus infinity beyond a cell's own."""
-        inputs = torch.where(known[..., None], self.known_embedding(ids), self.unknown_embedding.weight)
-        scores = self.net(inputs.sum(1), cond=cond)
-        picked: Tensor = scores[:, self._place]
-        return picked.masked_fill(~self._legal, -torch.inf)
-
-
-def _windows(shape: TokenShape) -> tuple[Int[Tensor, "p v"], Bool[Tensor, "p v"]]:
-    """For each cell the ids of its values, padded to the widest cell, and which of them are its own."""
-    widest = max(count for _, count in shape.cells)
-    offsets = torch.arange(widest)
-    firsts = torch.tensor([first for first, _ in shape.cells])
-    counts = torch.tensor([count for _, count in shape.cells])
-    legal = offsets < counts[:, None]
-    return torch.where(legal, firsts[:, None] + offsets, 0), legal
+    ) -> Float[Tensor, "b v"]:
+        """The score of every id, of which each cell compares its own."""
+        # A product with marks: to gather rows for each cell and add them up takes longer, forward and backward.
+        weight = self.known_embedding.weight
+        marks = weight.new_zeros(len(ids), len(weight)).scatter_add_(1, ids, known.to(weight.dtype))
+        inputs = marks @ weight + (~known).to(weight.dtype) @ self.unknown_embedding.weight
+        scores: Tensor = self.net(inputs, cond=cond)
+        return scores

@@ -25,7 +25,7 @@ from genwright.families.diffusion_samplers import (
     with_block_means,
 )
 from genwright.families.masked_diffusion import MaskedDiffusion
-from genwright.families.requests import check_given, check_guidance, check_numbers, condition_for, normal
+from genwright.families.requests import asked, check_given, check_guidance, condition_for, normal
 from genwright.families.vector_layout import VectorLayout
 
 Dense = Grid | Vector
@@ -91,10 +91,10 @@ class Diffusion(nn.Module):
         Raises:
             CapabilityError: arguments that do not fit.
         """
-        check_numbers(n, steps=steps, temperature=temperature)
-        check_guidance(guidance, cond=cond, able=True, family=self.config.kind)
         device = next(self.parameters()).device
-        told = condition_for(cond, shape=self.shape, count=n, device=device)
+        told = asked(
+            self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
+        )
         known = None
         if given is not None:
             found = check_given(given, entries=self.entries, n=n)

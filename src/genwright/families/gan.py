@@ -18,7 +18,7 @@ from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Clock, Grid, GridShape, Vector, VectorShape
 from genwright.families.gan_config import GanConfig
 from genwright.families.gan_nets import GridCritic, GridGenerator, VectorCritic, VectorGenerator
-from genwright.families.requests import check_guidance, check_numbers, condition_for, normal
+from genwright.families.requests import asked, normal
 from genwright.families.vector_layout import VectorLayout
 
 Dense = Grid | Vector
@@ -121,10 +121,8 @@ class Gan(nn.Module):
             raise CapabilityError(
                 "family 'gan' completes nothing: it has no way from data back to noise", hint="use vae or diffusion"
             )
-        check_numbers(n, steps=steps, temperature=temperature)
-        check_guidance(guidance, cond=cond, able=False, family=self.config.kind)
         device = next(self.parameters()).device
-        told = condition_for(cond, shape=self.shape, count=n, device=device)
+        told = asked(self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device)
         assert self.config.d_latent
         z = temperature * normal((n, self.config.d_latent), rng=rng, device=device)
         out: Tensor = self.generator(z, told)

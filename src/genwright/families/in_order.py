@@ -13,7 +13,7 @@ from torch.nn import functional
 from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.config import AutoregressiveConfig
-from genwright.families.requests import check_given, check_guidance, check_numbers, choose, condition_for
+from genwright.families.requests import asked, check_given, choose
 from genwright.nets.causal import CausalReader
 
 
@@ -70,12 +70,12 @@ class InOrder(nn.Module):
         Raises:
             CapabilityError: arguments that do not fit; of a row other cells than its first are known.
         """
-        check_numbers(n, steps=steps, temperature=temperature)
-        check_guidance(guidance, cond=cond, able=True, family=self.config.kind)
         if steps is not None:
             raise CapabilityError("this family draws each cell once; it takes no number of steps")
         device = self.net.head.weight.device
-        told = condition_for(cond, shape=self.shape, count=n, device=device)
+        told = asked(
+            self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
+        )
         ids, num_known = self._start(n, given, device)
         last = torch.full((n,), self.shape.vocab_size, device=device)
         pasts: list[list[list[Tensor]]] = [[[] for _ in self.net.layers] for _ in range(2)]

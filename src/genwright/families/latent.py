@@ -12,7 +12,7 @@ from genwright.core.protocols import Batch, Bound, GridShape, Shape, Vector
 from genwright.families.latent_codes import CodeLatent
 from genwright.families.latent_config import LatentConfig
 from genwright.families.latent_stages import TwoStage
-from genwright.families.requests import check_numbers, condition_for
+from genwright.families.requests import asked
 
 MIN_VARIANCE = 1e-4
 # The share of a batch in mean and spread once very many rows went by.
@@ -80,9 +80,16 @@ class Latent(TwoStage):
         Raises:
             CapabilityError: arguments that do not fit, or that the prior refuses.
         """
-        check_numbers(n, steps=steps, temperature=temperature)
-        device = self.mean.device
-        told = condition_for(cond, shape=self.shape, count=n, device=device)
+        told = asked(
+            self,
+            n,
+            cond=cond,
+            guidance=guidance,
+            steps=steps,
+            temperature=temperature,
+            device=self.mean.device,
+            guides=True,
+        )
         # A generator is always there, so that observation noise is drawn where samples have it.
         own = rng if rng is not None else torch.Generator().manual_seed(torch.initial_seed())
         inner = None if given is not None else steps

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Bound, Given, Tokens, TokenShape
+from genwright.core.protocols import Bound, Tokens, TokenShape
 from genwright.families.latent_class_config import LatentClassConfig
+from genwright.families.requests import check_given, check_numbers, choose
 
 BLOCK_ROWS = 8192
 
@@ -77,8 +79,8 @@ class LatentClass:
         self,
         n: int,
         *,
-        given: Given | None = None,
-        cond: Tensor | None = None,
+        given: Any = None,
+        cond: Any = None,
         guidance: float = 1.0,
         steps: int | None = None,
         temperature: float = 1.0,
@@ -89,17 +91,18 @@ class LatentClass:
         Raises:
             CapabilityError: a condition or a number of steps is asked for.
         """
+        check_numbers(n, steps=steps, temperature=temperature)
         if cond is not None or guidance != 1.0 or steps is not None:
             raise CapabilityError("a latent-class mixture takes no condition and no steps", hint="use --given")
         cells = len(self.shape.cells)
         ids, known = torch.zeros(n, cells, dtype=torch.long), torch.zeros(n, cells, dtype=torch.bool)
         if given is not None:
-            assert isinstance(given.batch, Tokens)
-            known = given.known
-            ids = torch.where(known, given.batch.ids, ids)
-        chosen = torch.multinomial(self._joint(ids, known).softmax(1), 1, generator=rng)[:, 0]
+            found = check_given(given, entries=(cells,), n=n)
+            known = found.known
+            ids = torch.where(known, cast("Tokens", found.batch).ids, ids)
+        chosen = choose(self._joint(ids, known), rng=rng)
         for cell, (first, count) in enumerate(self.shape.cells):
-            logits = self._logits[first : first + count, chosen].T / temperature
-            drawn = torch.multinomial(logits.softmax(1), 1, generator=rng)[:, 0] + first
+            logits = self._logits[first : first + count, chosen].T
+            drawn = (choose(logits / temperature, rng=rng) if temperature else logits.argmax(1)) + first
             ids[:, cell] = torch.where(known[:, cell], ids[:, cell], drawn)
         return Tokens(ids)

@@ -17,7 +17,12 @@ from torch.nn import functional
 from genwright.core import component
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.diffusion_config import DiffusionConfig
-from genwright.families.requests import check_given, check_guidance, check_numbers, choose, condition_for, uniform
+from genwright.families.requests import (
+    asked,
+    check_given,
+    choose,
+    uniform,
+)
 
 
 @dataclass(frozen=True)
@@ -151,10 +156,10 @@ class MaskedDiffusion(nn.Module):
         Raises:
             CapabilityError: arguments that do not fit.
         """
-        check_numbers(n, steps=steps, temperature=temperature)
-        check_guidance(guidance, cond=cond, able=True, family=self.config.kind)
         device = self.filled_up.device
-        told = condition_for(cond, shape=self.shape, count=n, device=device)
+        told = asked(
+            self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
+        )
         ids, known = self._start(n, given, device)
         keys = uniform(ids.shape, rng=rng, device=device).masked_fill(known, 2.0)
         rank, unknown = keys.argsort(1).argsort(1), (~known).sum(1)

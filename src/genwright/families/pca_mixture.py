@@ -13,7 +13,7 @@ from torch import Tensor
 from genwright.core import CapabilityError, DataError
 from genwright.core.protocols import Bound, Grid, GridShape
 from genwright.families.pca_mixture_config import PcaMixtureConfig
-from genwright.families.requests import check_guidance, check_numbers, condition_for, uniform
+from genwright.families.requests import asked, uniform
 from genwright.families.vae_prior import LatentPrior
 
 # Bounds the memory of the rows that are looked at: 400 MB.
@@ -138,7 +138,7 @@ class PcaMixture:
         """
         if given is not None:
             raise CapabilityError("family 'pca-mixture' completes nothing", hint="use vae or diffusion")
-        check_numbers(n, steps=steps, temperature=temperature)
-        check_guidance(guidance, cond=cond, able=False, family=self.config.kind)
-        told = condition_for(cond, shape=self.shape, count=n, device=self.mean.device)
+        told = asked(
+            self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=self.mean.device
+        )
         return self.decode_latent(self.prior.draw(told, n=n, temperature=temperature, rng=rng), cond=told)

@@ -12,6 +12,28 @@ from genwright.core import CapabilityError
 from genwright.core.protocols import Given, Shape
 
 
+def asked(
+    family: Any,
+    n: int,
+    /,
+    *,
+    cond: Any,
+    guidance: float,
+    steps: int | None,
+    temperature: float,
+    device: torch.device,
+    guides: bool = False,
+) -> Tensor | None:
+    """The condition of `n` samples as (n, k), None where the family knows none; passes where all that is asked fits.
+
+    Raises:
+        CapabilityError: a number is out of range, the condition does not fit, or guidance is asked for in vain.
+    """
+    check_numbers(n, steps=steps, temperature=temperature)
+    check_guidance(guidance, cond=cond, able=guides, family=family.config.kind)
+    return condition_for(cond, shape=family.shape, count=n, device=device)
+
+
 def condition_for(cond: Any, /, *, shape: Shape, count: int, device: torch.device) -> Tensor | None:
     """The condition as (count, k) float32, NaN where there is none; None where the model knows no condition.
 

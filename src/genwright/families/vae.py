@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.core.protocols import Bound, Clock, Grid, GridShape, Shape, TokenShape, Vector, VectorShape
-from genwright.families.requests import check_given, check_guidance, check_numbers, condition_for, normal
+from genwright.families.requests import asked, check_given, condition_for, normal
 from genwright.families.vae_config import VaeConfig
 from genwright.families.vae_nets import GridDecoder, GridEncoder, VectorDecoder, VectorEncoder
 from genwright.families.vae_observation import GridObservation, VectorObservation
@@ -178,9 +178,15 @@ class Vae(nn.Module):
         Raises:
             CapabilityError: guidance, or arguments that do not fit.
         """
-        check_numbers(n, steps=steps, temperature=temperature)
-        check_guidance(guidance, cond=cond, able=False, family=self.config.kind)
-        told = condition_for(cond, shape=self.shape, count=n, device=self.prior.weights.device)
+        told = asked(
+            self,
+            n,
+            cond=cond,
+            guidance=guidance,
+            steps=steps,
+            temperature=temperature,
+            device=self.prior.weights.device,
+        )
 
         def draw() -> Tensor:
             return self.prior.draw(told, n=n, temperature=temperature, rng=rng)

@@ -16,9 +16,8 @@ from torch.nn import functional
 
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.requests import (
+    asked,
     check_given,
-    check_guidance,
-    check_numbers,
     choose,
     condition_for,
     normal,
@@ -237,9 +236,15 @@ class TokenVae(nn.Module):
         Raises:
             CapabilityError: guidance, or arguments that do not fit.
         """
-        check_numbers(n, steps=steps, temperature=temperature)
-        check_guidance(guidance, cond=cond, able=False, family=self.config.kind)
-        told = condition_for(cond, shape=self.shape, count=n, device=self.prior.weights.device)
+        told = asked(
+            self,
+            n,
+            cond=cond,
+            guidance=guidance,
+            steps=steps,
+            temperature=temperature,
+            device=self.prior.weights.device,
+        )
         # A generator is always there: without one, tokens would not be drawn at all.
         own = rng if rng is not None else torch.Generator().manual_seed(torch.initial_seed())
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from genwright.core.protocols import Bound, Clock, Grid, GridShape, Tokens
-from genwright.families.requests import check_given, check_guidance, check_numbers, choose, condition_for
+from genwright.families.requests import asked, check_given, choose, condition_for
 from genwright.families.vae_config import VaeConfig
 from genwright.families.vae_observation import GridObservation
 from genwright.nets.conv import STRIDE, ConvDecoder, ConvEncoder
@@ -183,9 +183,9 @@ class VqVae(nn.Module):
         Raises:
             CapabilityError: guidance, or arguments that do not fit.
         """
-        check_numbers(n, steps=steps, temperature=temperature)
-        check_guidance(guidance, cond=cond, able=False, family=self.config.kind)
-        told = condition_for(cond, shape=self.shape, count=n, device=self.counts.device)
+        told = asked(
+            self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=self.counts.device
+        )
         logits = self._code_logits().expand(n, -1, -1)
         ids = choose(logits / temperature, rng=rng) if temperature else logits.argmax(-1)
         start = self.decode_codes(Tokens(ids, cond=told), temperature=temperature, rng=rng)

@@ -92,7 +92,8 @@ class GridCodec:
                     self._check_length(len(voice := from_text(text)))
                     steps[row, place] = voice
         known = steps != UNKNOWN
-        return Encoded(self._ids(np.where(known, steps, REST)), known=_flat(known))
+        self._check_ranges(pitches_of(steps))
+        return Encoded(self._ids(np.where(known, steps, REST)), known=_flat(known.astype(np.int64)).astype(np.bool_))
 
     def decode(self, encoded: Encoded) -> pa.Table:
         """A text per voice."""
@@ -115,6 +116,18 @@ class GridCodec:
                 hint="fill up with '?' (unknown) or '.' (silence)",
             )
 
+    def _check_ranges(self, pitch: NDArray[np.int64]) -> None:
+        lows, highs = self._lows[:, None], self._highs[:, None]
+        wrong = np.argwhere((pitch >= 0) & ((pitch < lows) | (pitch > highs)))
+        if len(wrong):
+            row, voice, step = wrong[0].tolist()
+            low, high = self.ranges[voice]
+            raise DataError(
+                f"the {VOICES[voice]} has pitch {pitch[row, voice, step]} at step {step + 1}; "
+                f"in the music that this model has seen it lies between {low} and {high}",
+                hint="move the voice to the key and the octave of the training pieces",
+            )
+
     def units(self, rows: pa.Table) -> NDArray[np.float64]:
         """Cells: steps times voices."""
         return np.full(len(rows), float(len(self._shape.cells)))
@@ -125,5 +138,6 @@ class GridCodec:
         (folder / "codec.json").write_bytes(canonical_json({"kind": "music-tokens", "grid": body}))
 
 
-def _flat(cells: NDArray[np.generic]) -> NDArray[np.generic]:
+def _flat(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n, steps x voices) of (n, voices, steps)."""
     return cells.transpose(0, 2, 1).reshape(len(cells), -1)

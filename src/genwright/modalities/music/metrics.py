@@ -115,7 +115,7 @@ def _two_samples(
     config: MusicMetricsConfig,
     seed: int,
 ) -> Iterator[Row]:
-    """Out-of-fold scores of boosted trees over `features_of`; samples with equal features stay in one fold."""
+    """Out-of-fold scores of boosted trees over `features_of`; the windows of one piece stay in one fold."""
     n = min(len(made), len(real))
     if n < config.folds:
         return
@@ -123,13 +123,19 @@ def _two_samples(
         features_of(candidate.rows.slice(0, n), made[:n]),
         features_of(test.slice(0, n), real[:n]),
     ]
-    twins = np.unique(np.concatenate(features), axis=0, return_inverse=True)[1].ravel()
-    different = min(len(np.unique(twins[:n])), len(np.unique(twins[n:])))
-    groups = twins.tolist() if different >= 2 * config.folds else None
+    pieces = _pieces(candidate.rows, n) + _pieces(test, n)
+    enough = min(len(set(pieces[:n])), len(set(pieces[n:]))) >= 2 * config.folds
+    groups = pieces if enough else None
     scores = classifier_scores(features[0], features[1], seed=seed, folds=config.folds, groups=groups)
-    names = [f"made {number}" for number in range(n)] + test.column("group").to_pylist()[:n]
     for number, score in enumerate(scores.tolist()):
-        yield _row("c2st", candidate, label=int(number < n), score=score, group=names[number])
+        yield _row("c2st", candidate, label=int(number < n), score=score, group=pieces[number])
+
+
+def _pieces(rows: pa.Table, n: int) -> list[str]:
+    """Of which piece each of the first samples is: real ones have a title, of others equal ones count as one piece."""
+    if "title" in rows.column_names:
+        return [str(title) for title in rows.column("title").to_pylist()[:n]]
+    return [repr(sample) for sample in sounding(rows.slice(0, n))]
 
 
 def _drafts(candidate: Candidate, config: MusicMetricsConfig) -> list[ClaimDraft]:

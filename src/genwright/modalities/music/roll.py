@@ -72,7 +72,7 @@ class RollCodec:
     def _cells(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """(n, 4, steps) ids counted from 0 in each voice."""
         firsts = np.array([first for first, _ in self._grid.shape.cells[:4]])
-        return (ids.reshape(-1, self._width, 4) - firsts).transpose(0, 2, 1)
+        return np.asarray((ids.reshape(-1, self._width, 4) - firsts).transpose(0, 2, 1), dtype=np.int64)
 
     def _picture(self, cells: NDArray[np.int64]) -> NDArray[np.uint8]:
         rows = np.where(cells > 0, 2 + (cells - 1) // 2, 0)

@@ -45,7 +45,8 @@ class Component:
 
 @dataclass(frozen=True)
 class ModalityComponent(Component):
-    """A modality: `config` is that of one source, `codecs` the codec it prefers per representation.
+    """A modality: `config` is that of one source, `codecs` the codec per representation, the
+    one it prefers first.
 
     A modality whose samples stand for themselves names the settings of its metrics, and the family whose fit costs a
     second and whose samples stand beside every report (`baseline`), with the codec that it works on.

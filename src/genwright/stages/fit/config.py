@@ -57,9 +57,9 @@ def _chosen(table: Mapping[str, Any], modality: str) -> str:
     family = table.get("train", {}).get("family", "autoregressive")
     kind = family if isinstance(family, str) else str(family.get("kind"))
     accepts = component("families", kind).accepts
-    for representation in accepts:
-        if representation in codecs:
-            return codecs[representation]
+    for representation, codec in codecs.items():
+        if representation in accepts:
+            return codec
     raise CapabilityError(
         f"family '{kind}' works on {', '.join(accepts)}; the codecs of modality '{modality}' make {', '.join(codecs)}",
         hint="choose another train.family",

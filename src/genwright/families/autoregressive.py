@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from genwright.core import CapabilityError, component
 from genwright.core.protocols import Bound, Clock, Given, Tokens, TokenShape
 from genwright.families.any_order import AnyOrder
+from genwright.families.conditioned import ConditionedSequences
 from genwright.families.config import AutoregressiveConfig, SamplingConfig
 from genwright.families.decoding import Decoder, DecodeRequest
 from genwright.families.in_order import InOrder
@@ -20,7 +21,7 @@ from genwright.nets.net import NetLoss, TokenNet
 def build(config: AutoregressiveConfig, *, shape: TokenShape) -> nn.Module:
     """The family for that shape: next-token prediction, or over a fixed layout of cells any order or its own."""
     if not shape.cells:
-        return Autoregressive(config, shape=shape)
+        return (ConditionedSequences if shape.cond_size else Autoregressive)(config, shape=shape)
     return (InOrder if config.order == "layout" else AnyOrder)(config, shape=shape)
 
 

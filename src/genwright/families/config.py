@@ -39,7 +39,8 @@ class AutoregressiveConfig(FamilyConfig):
 
     With `order = "any"` a perceptron predicts any cell given any others, with `order = "layout"` a causal transformer
     each cell from those before. Left open it is "any" where ids tell which cell they stand in (columns of a table), and
-    "layout" where cells share ids (codes of an image). `cell_width` and `cell_layers` are of that net.
+    "layout" where cells share ids (codes of an image). `cell_width` and `cell_layers` are of that net, and of
+    the causal transformer for sequences that are told a condition, which has those of `net` where they are left open.
     """
 
     kind: Literal["autoregressive"] = "autoregressive"
@@ -58,7 +59,15 @@ class AutoregressiveConfig(FamilyConfig):
         if shape.cells:
             return self._resolve_cells(depth, shape)
         net = self._net().resolve(depth=depth, vocab_size=shape.vocab_size)
+        if shape.cond_size:
+            return self._resolve_conditioned(net)
         return self.model_copy(update={"net": net})
+
+    def _resolve_conditioned(self, net: NetConfig) -> Self:
+        if not isinstance(net, TransformerConfig):
+            raise ValueError(f"with a condition the net of family 'autoregressive' is a transformer, not '{net.kind}'")
+        width, layers = self.cell_width or net.d_model, self.cell_layers or net.num_layers
+        return self.model_copy(update={"net": net, "order": "layout", "cell_width": width, "cell_layers": layers})
 
     def _resolve_cells(self, depth: int, shape: TokenShape) -> Self:
         ends = sorted((first, first + count) for first, count in shape.cells)
@@ -73,7 +82,7 @@ class AutoregressiveConfig(FamilyConfig):
     def num_parameters(self, *, shape: Shape) -> int | None:
         """The net's count; for a fixed layout it is counted once built."""
         assert isinstance(shape, TokenShape), "this family accepts tokens only"
-        return None if shape.cells else self._net().num_parameters(vocab_size=shape.vocab_size)
+        return None if shape.cells or shape.cond_size else self._net().num_parameters(vocab_size=shape.vocab_size)
 
     def learning_rate(self) -> float:
         """The net's; over a fixed layout 0.002 in any order, and that of a causal net of this width in its own."""

@@ -73,8 +73,9 @@ class _Named:
 def test_every_claim_has_a_value_and_an_interval_for_every_candidate(claims):
     assert len({metric for metric, _ in claims}) == 13 and len(claims) == 13 * 4
     assert all(one.value is not None for one in claims.values())
-    # The system is the held-out molecules themselves: all scores are tied.
-    assert [name for name, one in claims.items() if one.low is None] == [("c2st_auc", "system")]
+    # The system is the held-out molecules themselves, whose scores are all tied, or all above the others.
+    without = {name for name, one in claims.items() if one.low is None}
+    assert without == {("c2st_auc", "system"), ("membership_auc", "system")}
 
 
 @pytest.mark.parametrize(

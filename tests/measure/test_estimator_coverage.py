@@ -118,6 +118,7 @@ def test_intervals_cover(make: Make, derivation: Callable[[int], Derivation], n:
         (_drawn, "entropy", {"value": "x"}, 200),
         (_categories, "total_variation", {"value": "x", "side": "side"}, 100),
         (_categories, "jensen_shannon", {"value": "x", "side": "side"}, 100),
+        (_categories, "cosine", {"value": "x", "side": "side"}, 100),
         (_categories, "wasserstein", {"value": "x", "side": "side"}, 200),
         (_vectors, "frechet", {"side": "two"}, 100),
     ],

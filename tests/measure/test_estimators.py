@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.spatial.distance import jensenshannon
+from scipy.spatial.distance import cosine, jensenshannon
 from sklearn import metrics
 
 from genwright.core import DataError, Derivation, Estimate, SpecError
@@ -58,6 +58,7 @@ def _derive(estimator: Any, columns: dict[str, str], **more: Any) -> Estimate:
         ("entropy", {"value": "category"}, stats.entropy([CATEGORY.count(str(k)) for k in range(5)])),
         ("total_variation", SIDED, np.abs(_shares(0) - _shares(1)).sum() / 2),
         ("jensen_shannon", SIDED, jensenshannon(_shares(0), _shares(1)) ** 2),
+        ("cosine", SIDED, 1 - cosine(_shares(0), _shares(1))),
         (
             "wasserstein",
             {"value": "score", "side": "label"},
@@ -98,6 +99,7 @@ def test_a_resample_is_the_statistic_of_the_repeated_rows() -> None:
         "auc": {"score": "score", "label": "label"},
         "entropy": {"value": "category"},
         "jensen_shannon": SIDED,
+        "cosine": SIDED,
         "wasserstein": {"value": "score", "side": "label"},
     }.items():
         derivation = Derivation(estimator, columns)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from torch.nn import functional
 from genwright.modalities.image.convnet import ConvNet, outputs_of, scaled
 from genwright.modalities.image.pixels import Levels
 
-EPOCHS, ROWS, RATE = 8, 64, 0.002
+EPOCHS, LEAST_STEPS, ROWS, RATE = 8, 120, 64, 0.002
 
 
 def told_apart(made: Levels, real: Levels, /, *, folds: Sequence[NDArray[np.int64]], seed: int) -> NDArray[np.float64]:
@@ -37,7 +37,7 @@ def told_apart(made: Levels, real: Levels, /, *, folds: Sequence[NDArray[np.int6
 
 def _fit(net: ConvNet, values: Levels, label: Tensor, rest: NDArray[np.int64], order: torch.Generator) -> None:
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.05)
-    steps = EPOCHS * max(1, len(rest) // ROWS)
+    steps = max(LEAST_STEPS, EPOCHS * len(rest) // ROWS)
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = RATE * (1.0 - step / steps)

@@ -200,11 +200,13 @@ class Candidate:
 
     `name` is `system`, `floor` (other real data), `copy` (train rows drawn with replacement: the ceiling of leaking)
     or `baseline`; `label` is what tables show (empty for the system). `rows` are all that were asked for, legal or not.
+    `groups` say which rows belong together, of real data: a classifier that saw one knows the others.
     """
 
     name: str
     label: str
     rows: pa.Table
+    groups: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ def test_what_has_a_grid_comes_back_exactly_with_its_type(tmp_path):
     for name in ("day", "time", "tens", "flag", "word", "cents"):
         assert back.column(name).to_pylist() == train.column(name).to_pylist(), name
     share, true = back.column("share").to_numpy(), train.column("share").to_numpy()
-    assert np.abs(share - true).max() < 1 / 1000
-    assert len(np.unique(share)) > 1500
+    assert np.abs(share - true).max() < 1 / 250  # a range holds at least three of 4,000 rows
+    assert len(np.unique(share)) > 500
 
 
 def test_ids_stay_in_their_cells_and_any_ids_decode():
@@ -63,6 +63,24 @@ def test_long_tails_are_within_a_place_of_their_bin_and_keep_their_decimals():
     assert np.allclose(back, np.round(back, 2), atol=1e-9)
     inner = (values > np.quantile(values, 0.02)) & (values < np.quantile(values, 0.98))
     assert np.abs(np.log(back / values))[inner].max() < 0.05
+
+
+def test_what_many_share_comes_back_and_what_one_has_alone_does_not():
+    rng = np.random.default_rng(0)
+    shared = np.round(rng.random(300) * 1000, 5)
+    alone = np.round(rng.random(3000) * 1000, 5)
+    values = np.concatenate((np.repeat(shared, 10), alone))
+    groups = [f"g{at}" for at in range(3000)] + [f"a{at}" for at in range(3000)]
+    train = pa.table({"group": groups, "x": values})
+    codec = BinsCodec.fit(BinsConfig(), rows=[train])
+    back = codec.decode(codec.encode(train)).column("x").to_numpy()
+    assert (back[:3000] == values[:3000]).all()
+    assert np.isin(back[3000:], alone).mean() < 0.01
+    assert np.abs(back - values).max() < 20
+    # The same value ten times, but each by one person only: nobody else holds it.
+    owned = pa.table({"group": np.repeat([f"p{at}" for at in range(300)], 10).tolist() + groups[3000:], "x": values})
+    codec = BinsCodec.fit(BinsConfig(), rows=[owned])
+    assert np.isin(codec.decode(codec.encode(owned)).column("x").to_numpy(), shared).mean() < 0.02
 
 
 def test_unseen_and_given_values():

@@ -45,7 +45,8 @@ def test_rows_come_back_on_their_grid(tmp_path):
     assert back.column("weight").is_null().to_pylist() == test.column("weight").is_null().to_pylist()
     age, cost = back.column("age").to_numpy(), back.column("cost").to_numpy()
     assert np.abs(age - test.column("age").to_numpy()).max() <= 1
-    assert np.abs(cost - np.clip(test.column("cost").to_numpy(), 0, cost.max())).max() < 5
+    off = np.abs(cost - np.clip(test.column("cost").to_numpy(), 0, cost.max()))
+    assert np.quantile(off, 0.98) < 3 and off.max() < 20  # in the tail three rows share a wide range
     assert ((cost == 0) == (test.column("cost").to_numpy() == 0)).all() and np.allclose(cost, np.round(cost, 2))
 
 

@@ -107,6 +107,11 @@ class Column:
     spikes: tuple[float, ...] = ()
 
     @property
+    def arrow_type(self) -> pa.DataType:
+        """The type of its cells."""
+        return TYPES[self.type]
+
+    @property
     def category(self) -> bool:
         """Whether cells are texts or truth values."""
         return self.type in ("string", "bool")

@@ -7,6 +7,8 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.sparse import bmat, coo_matrix  # type: ignore[import-untyped]
+from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
 from genwright.core.protocols import Candidate
 from genwright.measure.c2st import classifier_scores
@@ -72,29 +74,39 @@ def _binned(made: Floats, real: Floats, *, category: bool) -> tuple[NDArray[np.i
 def two_samples(candidate: Candidate, test: pa.Table, *, folds: int, seed: int) -> list[Row]:
     """Out-of-fold scores of boosted trees that tell the candidate's rows from held-out real ones, equally many.
 
-    Rows that are the same stay in one fold, so that a copy is not told apart by its twin; where a side has fewer
-    different rows than folds, they do not. Empty where there are fewer rows than folds.
+    Rows of one group stay in one fold, and so do rows that are the same: a copy would be told apart by its twin. Where
+    that leaves too few parts for the folds, rows that are the same are not kept together. Empty where there are fewer
+    groups than folds.
     """
     n = min(len(candidate.rows), len(test))
     if n < folds:
         return []
     (made, real), flags = matrices([candidate.rows.slice(0, n), test.slice(0, n)])
-    _, twins = np.unique(np.nan_to_num(np.concatenate((made, real)), nan=-1e300), axis=0, return_inverse=True)
-    twins = twins.ravel()
-    different = min(len(np.unique(twins[:n])), len(np.unique(twins[n:])))
-    scores = classifier_scores(
-        made,
-        real,
-        seed=seed,
-        folds=folds,
-        categorical=np.flatnonzero(flags).tolist(),
-        groups=twins.tolist() if different >= 2 * folds else None,
-    )
-    groups = [f"made {at}" for at in range(n)] + test.column("group").to_pylist()[:n]
+    named = [f"made {at}" for at in range(n)] if candidate.groups is None else [f"made {g}" for g in candidate.groups]
+    groups = named[:n] + test.column("group").to_pylist()[:n]
+    parts = _parts(np.concatenate((made, real)), groups, folds=folds)
+    if parts is None:
+        return []
+    places = np.flatnonzero(flags).tolist()
+    scores = classifier_scores(made, real, seed=seed, folds=folds, categorical=places, groups=parts)
     return [
         row("c2st", candidate, label=int(at < n), score=score, group=groups[at])
         for at, score in enumerate(scores.tolist())
     ]
+
+
+def _parts(x: Floats, groups: list[str], *, folds: int) -> list[int] | None:
+    """Which rows have to stay together, both halves of `x` in at least twice as many parts as folds."""
+    _, twins = np.unique(np.nan_to_num(x, nan=-1e300), axis=0, return_inverse=True)
+    _, own = np.unique(np.array(groups), return_inverse=True)
+    links = coo_matrix((np.ones(len(x)), (own.ravel(), twins.ravel())))
+    _, linked = connected_components(bmat([[None, links], [links.T, None]]), directed=False)
+    for parts, least in ((linked[own.ravel()], 2 * folds), (own.ravel(), folds)):
+        half = len(x) // 2
+        largest = np.bincount(parts).max()
+        if min(len(np.unique(parts[:half])), len(np.unique(parts[half:]))) >= least and largest <= half // 2:
+            return [int(part) for part in parts]
+    return None
 
 
 def coverage(candidate: Candidate, test: pa.Table) -> list[Row]:

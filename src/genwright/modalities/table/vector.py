@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -13,12 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
-from genwright.core import IntegrityError
-from genwright.core.digest import canonical_json
-from genwright.core.protocols import Encoded, Representation, VectorColumn, VectorShape
-from genwright.modalities.table.bins import check_given
+from genwright.core.protocols import Representation, VectorColumn, VectorShape
 from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import VectorConfig
+from genwright.modalities.table.layout import ColumnsCodec
 
 SMALLEST_TAIL = 1e-4
 
@@ -33,7 +29,7 @@ class Stretch:
     tail: float = SMALLEST_TAIL
 
     @property
-    def width(self) -> int:
+    def options(self) -> int:
         """How many entries the one-hot part has: levels or spikes, and what stands for the rest and for missing."""
         column = self.column
         if column.grid is not None:
@@ -42,24 +38,29 @@ class Stretch:
         return max(1, len(column.levels) + int(column.other) + int(column.missing))
 
     @property
+    def width(self) -> int:
+        """How many entries there are."""
+        return self.options + int(self.column.grid is not None)
+
+    @property
     def parts(self) -> tuple[VectorColumn, ...]:
         """Number first, then the one-hot part, where there are any."""
         name, number = self.column.name, self.column.grid is not None
         parts = [VectorColumn(name, "number")] if number else []
-        if self.width:
-            parts.append(VectorColumn(f"{name} is" if number else name, "category", self.width))
+        if self.options:
+            parts.append(VectorColumn(f"{name} is" if number else name, "category", self.options))
         return tuple(parts)
 
     def encode(self, cells: pa.ChunkedArray, /) -> NDArray[np.float32]:
         """(n, number and one-hot part); the number of a spike or a missing cell is 0, the middle."""
         if self.column.grid is None:
-            return _one_hot(self._places(cells), self.width)
+            return _one_hot(self._places(cells), self.options)
         numbers = numbers_of(cells)
         options = self._options(numbers)
         share = np.interp(np.nan_to_num(numbers), self.knots, self.shares)
         normal = ndtri(np.clip(share, self.tail, 1.0 - self.tail)) * (options == 0) * ~np.isnan(numbers)
         parts = [normal.astype(np.float32)[:, None]]
-        return np.concatenate((*parts, _one_hot(options, self.width)) if self.width else parts, axis=1)
+        return np.concatenate((*parts, _one_hot(options, self.options)) if self.options else parts, axis=1)
 
     def _places(self, cells: pa.ChunkedArray) -> Integers:
         """Levels, the rest, missing; what was never seen is taken for the most frequent level."""
@@ -84,21 +85,31 @@ class Stretch:
         column = self.column
         if column.grid is None:
             return column.from_places(values.argmax(axis=1))
-        share = np.clip(ndtr(values[:, 0]), self.tail, 1.0 - self.tail)
+        share = np.clip(ndtr(values[:, 0].astype(np.float64)), self.tail, 1.0 - self.tail)
         share = np.interp(share, (self.tail, 1.0 - self.tail), (0.0, 1.0))
         numbers = column.grid.values(column.grid.steps(np.interp(share, self.shares, self.knots)))
-        options = values[:, 1:].argmax(axis=1) if self.width else np.zeros(len(values), dtype=np.int64)
+        options = values[:, 1:].argmax(axis=1) if self.options else np.zeros(len(values), dtype=np.int64)
         spikes = np.array((0.0, *column.spikes, 0.0))
         return column.from_numbers(
             np.where(options > 0, spikes[options], numbers), missing=options > len(column.spikes)
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any], /) -> Self:
+        """What `to_json` gave."""
+        column = Column.from_json(body["column"])
+        return cls(column, tuple(body["knots"]), tuple(body["shares"]), body["tail"])
 
 
 def _one_hot(places: Integers, width: int) -> NDArray[np.float32]:
     return np.asarray(np.eye(width, dtype=np.float32)[places])
 
 
-class VectorCodec:
+class VectorCodec(ColumnsCodec[Stretch]):
     """Numbers by their train quantiles on a standard normal, texts and few values one-hot.
 
     What comes back lies on the column's grid. A number lies within its quantile step of what it was; values beyond the
@@ -107,16 +118,13 @@ class VectorCodec:
     """
 
     representation: Representation = "vector"
-    unit = "row"
-
-    def __init__(self, stretches: Sequence[Stretch]) -> None:
-        self._stretches = tuple(stretches)
-        self._shape = VectorShape(tuple(part for stretch in self._stretches for part in stretch.parts))
+    kind = "table-vector"
+    part = Stretch
 
     @property
     def shape(self) -> VectorShape:
         """One or two stretches per column."""
-        return self._shape
+        return VectorShape(tuple(part for stretch in self._parts for part in stretch.parts))
 
     @classmethod
     def fit(cls, config: VectorConfig, *, rows: Iterable[pa.Table]) -> Self:
@@ -128,73 +136,6 @@ class VectorCodec:
         tables = list(rows)
         columns = describe(tables, most_values=config.max_levels, most_categories=config.max_categories)
         return cls([_stretch(column, tables, config) for column in columns])
-
-    def encode(self, rows: pa.Table) -> Encoded:
-        """(n, entries) float32.
-
-        Raises:
-            DataError: a column is not there, or of another type.
-        """
-        parts = [stretch.encode(stretch.column.cells_of(rows)) for stretch in self._stretches]
-        return Encoded(np.concatenate(parts, axis=1))
-
-    def encode_given(self, rows: pa.Table) -> Encoded:
-        """Entries of what is known; a null cell, or a column that is not there, is unknown.
-
-        Raises:
-            DataError: a column is none of the table's, or a cell none of its values.
-        """
-        check_given(rows, [stretch.column for stretch in self._stretches])
-        parts, known = [], []
-        for stretch in self._stretches:
-            size = sum(part.width for part in stretch.parts)
-            seen = np.zeros(len(rows), dtype=np.bool_)
-            entries = np.zeros((len(rows), size), dtype=np.float32)
-            if stretch.column.name in rows.column_names:
-                cells = stretch.column.cells_of(rows)
-                seen, entries = cells.is_valid().to_numpy(), stretch.encode(cells)
-            parts.append(entries)
-            known.append(np.repeat(seen[:, None], size, axis=1))
-        return Encoded(np.concatenate(parts, axis=1), known=np.concatenate(known, axis=1))
-
-    def decode(self, encoded: Encoded) -> pa.Table:
-        """Rows with the columns' own types."""
-        values = np.asarray(encoded.values, dtype=np.float64)
-        at, out = 0, {}
-        for stretch in self._stretches:
-            size = sum(part.width for part in stretch.parts)
-            out[stretch.column.name] = stretch.decode(values[:, at : at + size])
-            at += size
-        return pa.table(out)
-
-    def units(self, rows: pa.Table) -> NDArray[np.float64]:
-        """A row is a row."""
-        return np.ones(len(rows))
-
-    def save(self, folder: Path) -> None:
-        """Writes `codec.json`."""
-        columns = [
-            {"column": one.column.to_json(), "knots": one.knots, "shares": one.shares, "tail": one.tail}
-            for one in self._stretches
-        ]
-        (folder / "codec.json").write_bytes(canonical_json({"kind": "table-vector", "columns": columns}))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """What `save` wrote.
-
-        Raises:
-            IntegrityError: it is not readable.
-        """
-        try:
-            body = json.loads((folder / "codec.json").read_bytes())
-            return cls([_from_json(one) for one in body["columns"]])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise IntegrityError(f"{folder.name}: no readable codec ({error})", hint="genwright verify") from None
-
-
-def _from_json(body: dict[str, Any]) -> Stretch:
-    return Stretch(Column.from_json(body["column"]), tuple(body["knots"]), tuple(body["shares"]), body["tail"])
 
 
 def _stretch(column: Column, tables: Sequence[pa.Table], config: VectorConfig) -> Stretch:

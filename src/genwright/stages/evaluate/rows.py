@@ -42,7 +42,9 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
         DataError: the test split is empty.
     """
     dataset = context.inputs["dataset"].path
-    splits = {name: read_rows(dataset, split=name) for name in ("train", "validation", "test")}
+    # Files have an order (by site, by year): the first rows of a split are no sample of it.
+    rng = np.random.default_rng(context.seed_for("order"))
+    splits = {name: _shuffled(read_rows(dataset, split=name), rng) for name in ("train", "validation", "test")}
     if not len(splits["test"]):
         raise DataError(
             "the test split is empty, so nothing can be evaluated", hint="raise data.split.test, or add data"
@@ -85,8 +87,8 @@ def _candidates(config: Any, context: Context, splits: dict[str, pa.Table], syst
     again = train.take(pa.array(rng.integers(len(train), size=n)))
     found = [Candidate("system", "", _with_asked(rows, system, splits["test"]))]
     if len(floor):
-        found.append(Candidate("floor", FLOOR, _payload(floor.slice(0, n))))
-    found.append(Candidate("copy", COPY, _payload(again)))
+        found.append(_real("floor", FLOOR, floor.slice(0, n)))
+    found.append(_real("copy", COPY, again))
     if config.baseline == "on" and (named := modality_component(context.modality).baseline):
         found.append(_baseline(*named, train=train, n=n, context=context))
     return found
@@ -113,6 +115,14 @@ def _baseline(family: str, codec: str, *, train: pa.Table, n: int, context: Cont
     built.fit(feed.all_batches(size=512), rng=torch.Generator().manual_seed(context.seed_for("baseline")))
     rows = RowSystem(built, codec=fitted).sample(n, seed=context.seed_for("baseline"))
     return Candidate("baseline", f"baseline: {family}", rows)
+
+
+def _real(name: str, label: str, rows: pa.Table) -> Candidate:
+    return Candidate(name, label, _payload(rows), rows.column("group").to_pylist())
+
+
+def _shuffled(rows: pa.Table, rng: np.random.Generator) -> pa.Table:
+    return rows.take(pa.array(rng.permutation(len(rows))))
 
 
 def _payload(rows: pa.Table) -> pa.Table:

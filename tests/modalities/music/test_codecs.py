@@ -108,6 +108,15 @@ def test_tunes_come_back(tmp_path):
     assert load_codec(tmp_path).decode(encoded).equals(TUNES)
 
 
+def test_the_start_of_a_tune_can_be_given():
+    codec = MusicTokens.fit(MusicTokensConfig(), rows=[TUNES])
+    encoded = codec.encode_given(pa.table({"tune": [":24 67 ? 67", None]}))
+    assert encoded.known.tolist() == [[True, True, True, False, True, False], [True, *[False] * 5]]
+    assert codec.decode(encoded).column("tune").to_pylist()[0].split()[:2] == [":24", "67"]
+    with pytest.raises(DataError, match="'61' is given"):
+        codec.encode_given(pa.table({"tune": ["61"]}))
+
+
 def test_the_text_of_a_tune_is_that_of_its_notes():
     for text in TUNES.column("tune").to_pylist():
         notes, bars = notes_of_tune(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -11,15 +12,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genwright.core import CapabilityError, DataError
+from genwright.core import DataError
 from genwright.core.digest import canonical_json
 from genwright.core.protocols import Encoded, Representation, TokenShape
 
+GAP = "?"
+
 
 class EventCodec:
-    """The words of tunes (see `tunes`). One that train has not is left out when encoding, and the round trip shows it.
+    """The words of tunes (see `tunes`).
 
-    With `given`, a tune is known from its start up to the last word of the text.
+    One that train has not is left out when encoding, and the round trip shows it.
     """
 
     representation: Representation = "tokens"
@@ -56,7 +59,7 @@ class EventCodec:
 
     def encode(self, rows: pa.Table) -> Encoded:
         """(n, longest) ids, and how many of each row count."""
-        return self._padded(self._sequences(rows))
+        return self._padded(self._sequences(rows), self._shape.context_tokens - 1)
 
     def _sequences(self, rows: pa.Table) -> list[list[int]]:
         texts = rows.column("tune").to_pylist()
@@ -64,20 +67,33 @@ class EventCodec:
         most = self._shape.context_tokens - 1
         return [[self._ids[word] for word in text.split() if word in self._ids][:most] for text in texts]
 
-    def _padded(self, sequences: Sequence[Sequence[int]]) -> Encoded:
+    def _padded(self, sequences: Sequence[Sequence[int]], width: int) -> Encoded:
         lengths = np.array([len(one) for one in sequences], dtype=np.int64)
-        values = np.zeros((len(sequences), self._shape.context_tokens - 1), dtype=np.int64)
+        values = np.zeros((len(sequences), width), dtype=np.int64)
         for row, one in enumerate(sequences):
             values[row, : len(one)] = one
         return Encoded(values, lengths=lengths)
 
     def encode_given(self, rows: pa.Table) -> Encoded:
-        """The openings of tunes.
+        """Ids of what is given, which stands after the begin mark; a word `?`, and a null tune, is unknown.
 
         Raises:
-            CapabilityError: always where nothing is given.
+            DataError: there is no column `tune`, or a word that train has not.
         """
-        raise CapabilityError("the opening of a tune cannot be given yet", hint="leave --given out")
+        if "tune" not in rows.column_names:
+            raise DataError("what is given has no 'tune'", hint='give \'{"tune": ":24 67 69"}\', the start of a tune')
+        texts = [(text or "").split() for text in rows.column("tune").to_pylist()]
+        width = max(map(len, texts), default=0)
+        known = np.zeros((len(texts), width + 2), dtype=np.bool_)
+        known[:, 0] = True
+        for row, words in enumerate(texts):
+            strange = next((word for word in words if word != GAP and word not in self._ids), None)
+            if strange is not None:
+                raise DataError(f"'{strange}' is given, and no tune of the train split has it")
+            known[row, 1 : len(words) + 1] = [word != GAP for word in words]
+        return replace(
+            self._padded([[self._ids.get(word, 0) for word in words] for words in texts], width), known=known
+        )
 
     def decode(self, encoded: Encoded) -> pa.Table:
         """A text per tune; ids of no word are left out."""

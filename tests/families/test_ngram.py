@@ -7,6 +7,7 @@ import torch
 
 from genwright.core import CapabilityError
 from genwright.core.protocols import Given, Tokens, TokenShape
+from genwright.families import ngram
 from genwright.families.ngram import Ngram
 from genwright.families.ngram_config import NgramConfig
 
@@ -54,6 +55,13 @@ def test_all_sequences_together_have_probability_one_and_samples_follow_it() -> 
     expected = value.exp()[[at for at, text in enumerate(texts) if text.startswith("2")]].sum()
     assert abs(float(ended - expected)) < 0.03
     assert not (drawn.ids[:, 1:] == 3).any()
+
+
+def test_blocks_of_tokens_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ("0120", "0121", "012", "2100", "2101", "21")
+    whole = fitted(3, *texts).state()
+    monkeypatch.setattr(ngram, "TOKENS_AT_ONCE", 1)
+    assert all(torch.equal(value, whole[name]) for name, value in fitted(3, *texts).state().items())
 
 
 def test_a_start_is_kept_and_no_more_is_taken() -> None:

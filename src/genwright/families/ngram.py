@@ -14,6 +14,8 @@ from genwright.core.protocols import Bound, Given, Tokens, TokenShape
 from genwright.families.ngram_config import NgramConfig
 from genwright.families.requests import check_given, check_numbers
 
+TOKENS_AT_ONCE = 1 << 20  # that are sorted together
+
 
 class Ngram:
     """p(x_t | the order - 1 tokens before), interpolated with that of one token fewer, down to
@@ -35,13 +37,25 @@ class Ngram:
     def fit(self, batches: Iterable[Tokens], *, rng: torch.Generator) -> None:
         """Counts the n-grams of every length up to the order."""
         del rng
+        waiting: list[list[Tensor]] = [[] for _ in range(self.config.order)]
+        held = 0
         for batch in batches:
-            for k in range(self.config.order):
-                numbers = self._numbers(batch.ids, k + 1)[_counted(batch)]
-                both = torch.cat((self._grams[k], numbers))
-                weights = torch.cat((self._counts[k], torch.ones_like(numbers)))
-                self._grams[k], place = torch.unique(both, return_inverse=True)
-                self._counts[k] = torch.zeros_like(self._grams[k]).index_add_(0, place, weights)
+            for k, numbers in enumerate(waiting):
+                numbers.append(self._numbers(batch.ids, k + 1)[_counted(batch)])
+            held += len(waiting[0][-1])
+            if held >= TOKENS_AT_ONCE:
+                self._add(waiting)
+                held = 0
+        self._add(waiting)
+
+    def _add(self, waiting: list[list[Tensor]]) -> None:
+        """Counts what waits, and empties it."""
+        for k, numbers in enumerate(waiting):
+            both = torch.cat((self._grams[k], *numbers))
+            weights = torch.cat((self._counts[k], *(torch.ones_like(one) for one in numbers)))
+            self._grams[k], place = torch.unique(both, return_inverse=True)
+            self._counts[k] = torch.zeros_like(self._grams[k]).index_add_(0, place, weights)
+            numbers.clear()
 
     def state(self) -> Mapping[str, Tensor]:
         """Numbers and counts of each length."""

@@ -57,7 +57,9 @@ class Vae(nn.Module):
             self.encoder, self.decoder = VectorEncoder(shape, **sizes), VectorDecoder(shape, **sizes)
         if config.noise is not None:
             self.observation.noisy = config.noise
-        self.prior = LatentPrior(config.d_latent, cond_size=shape.cond_size, num_components=config.num_components)
+        # A mixture has a component for each class: of many words, and never fitted, it would be most of the model.
+        told = shape.cond_size if config.prior == "mixture" else 0
+        self.prior = LatentPrior(config.d_latent, cond_size=told, num_components=config.num_components)
 
     # --- training ------------------------------------------------------------------------------------------------
 

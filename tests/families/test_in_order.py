@@ -5,7 +5,6 @@ import itertools
 import pytest
 import torch
 
-from genwright.core import CapabilityError
 from genwright.core.protocols import Clock, Family, Given, Tokens, TokenShape
 from genwright.families import AutoregressiveConfig
 from genwright.families.in_order import InOrder
@@ -77,8 +76,21 @@ def test_given_starts_stay(family: InOrder) -> None:
     out = family.sample(50, given=Given(Tokens(ids), known), rng=rng()).ids
     assert (out[:, 0] == 1).all()
     assert (out[:, 1] == 1).float().mean() > 0.9
-    with pytest.raises(CapabilityError, match="only the first"):
-        family.sample(50, given=Given(Tokens(ids), known.flip(1)))
+
+
+def test_any_cells_can_be_given(family: InOrder) -> None:
+    count = 1500
+    known = torch.tensor([[False, True, False]]).repeat(count, 1)
+    known[1::2, 1] = False
+    out = family.sample(count, given=Given(Tokens(torch.full((count, 3), 1)), known), rng=rng()).ids
+    assert (out[::2, 1] == 1).all()
+    every = torch.tensor(list(itertools.product(range(3), range(3), range(2))))
+    weight = family.log_prob(Tokens(every)).value.exp()
+    for rows_of, among in ((out[::2], weight * (every[:, 1] == 1)), (out[1::2], weight)):
+        wanted = float(among[every[:, 0] == 1].sum() / among.sum())
+        assert float((rows_of[:, 0] == 1).float().mean()) == pytest.approx(wanted, abs=0.05)
+    again = family.sample(count, given=Given(Tokens(torch.full((count, 3), 1)), known), rng=rng()).ids
+    assert torch.equal(out, again)
 
 
 def test_any_order_needs_ids_of_its_own() -> None:

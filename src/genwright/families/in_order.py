@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,6 +15,8 @@ from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.config import AutoregressiveConfig
 from genwright.families.requests import asked, check_given, choose
 from genwright.nets.causal import CausalReader
+
+PARTICLES = 16
 
 
 class InOrder(nn.Module):
@@ -65,10 +67,10 @@ class InOrder(nn.Module):
         temperature: float = 1.0,
         rng: torch.Generator | None = None,
     ) -> Tokens:
-        """`n` rows, cell after cell; where `given` holds the first cells of a row they stay.
+        """`n` rows, cell after cell; given cells stay. Where they are not the first ones, `PARTICLES` rows are tried.
 
         Raises:
-            CapabilityError: arguments that do not fit; of a row other cells than its first are known.
+            CapabilityError: arguments that do not fit.
         """
         if steps is not None:
             raise CapabilityError("this family draws each cell once; it takes no number of steps")
@@ -76,33 +78,74 @@ class InOrder(nn.Module):
         told = asked(
             self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
         )
-        ids, num_known = self._start(n, given, device)
-        last = torch.full((n,), self.shape.vocab_size, device=device)
-        pasts: list[list[list[Tensor]]] = [[[] for _ in self.net.layers] for _ in range(2)]
+        ids, known = self._start(n, given, device)
+        first = torch.arange(ids.shape[1], device=device) < known.sum(1, keepdim=True)
+        copies = 1 if torch.equal(known, first) else PARTICLES
+        draw = _Draw(self.net, ids, known, told, copies=copies, guidance=guidance)
         for place in range(ids.shape[1]):
-            logits = self.net.step(last, None, told, place=place, past=pasts[0]).log_softmax(-1)
-            if guidance != 1.0:
-                plain = self.net.step(last, None, None, place=place, past=pasts[1]).log_softmax(-1)
-                logits = _guided(plain, logits, guidance)
-            drawn = choose(logits / temperature, rng=rng) if temperature else logits.argmax(-1)
-            last = torch.where(place < num_known, ids[:, place], drawn)
-            ids[:, place] = last
-        return Tokens(ids, cond=told)
+            draw.step(place, temperature=temperature, rng=rng)
+        return Tokens(draw.finish(rng=rng), cond=told)
 
-    def _start(self, n: int, given: Any, device: torch.device) -> tuple[Int[Tensor, "n p"], Int[Tensor, " n"]]:
-        """Ids of which the first few of each row count, and how many."""
+    def _start(self, n: int, given: Any, device: torch.device) -> tuple[Int[Tensor, "n p"], Bool[Tensor, "n p"]]:
+        """Ids, and which of them are given."""
         ids = torch.zeros(n, len(self.shape.cells), dtype=torch.long, device=device)
         if given is None:
-            return ids, torch.zeros(n, dtype=torch.long, device=device)
+            return ids, torch.zeros_like(ids, dtype=torch.bool)
         found = check_given(given, entries=ids.shape[1:], n=n)
         known = found.known.to(device)
-        count = known.sum(1)
-        if bool((known != (torch.arange(ids.shape[1], device=device) < count[:, None])).any()):
-            raise CapabilityError(
-                "this model goes through the cells in their order: only the first ones can be given",
-                hint="train.family = 'diffusion' fills in any cells",
-            )
-        return torch.where(known, cast("Tokens", found.batch).ids.to(device), ids), count
+        return torch.where(known, cast("Tokens", found.batch).ids.to(device), ids), known
+
+
+class _Draw:
+    """Rows on their way, each in several copies that are weighted by how likely they made the given cells.
+
+    Copies are drawn again by their weights where these count for less than half of them, and one is kept in the end:
+    exact in the limit of many copies. Source: sequential importance resampling, Doucet & Johansen 2009, section 3.5.
+    """
+
+    def __init__(
+        self, net: CausalReader, ids: Tensor, known: Tensor, told: Tensor | None, *, copies: int, guidance: float
+    ) -> None:
+        self._net, self._copies, self._guidance = net, copies, guidance
+        self._ids, self._known = (rows.repeat_interleave(copies, 0) for rows in (ids, known))
+        self._told = None if told is None else told.repeat_interleave(copies, 0)
+        self._weights = torch.zeros(len(ids), copies, device=ids.device)
+        self._last = torch.full((len(self._ids),), net.embedding.num_embeddings - 1, device=ids.device)
+        self._pasts: list[list[list[Tensor]]] = [[[] for _ in net.layers] for _ in range(2)]
+
+    def step(self, place: int, *, temperature: float, rng: torch.Generator | None) -> None:
+        """Draws one cell of every copy."""
+        logits = self._net.step(self._last, None, self._told, place=place, past=self._pasts[0]).log_softmax(-1)
+        if self._guidance != 1.0:
+            plain = self._net.step(self._last, None, None, place=place, past=self._pasts[1]).log_softmax(-1)
+            logits = _guided(plain, logits, self._guidance)
+        drawn = choose(logits / temperature, rng=rng) if temperature else logits.argmax(-1)
+        held = self._known[:, place]
+        self._last = torch.where(held, self._ids[:, place], drawn)
+        self._ids[:, place] = self._last
+        if self._copies > 1 and bool(held.any()):
+            likely = logits.log_softmax(-1).gather(1, self._last[:, None])[:, 0]
+            self._weights += torch.where(held, likely, 0.0).view_as(self._weights)
+            self._resample(rng)
+
+    def _resample(self, rng: torch.Generator | None) -> None:
+        shares = self._weights.softmax(1)
+        poor = 1.0 / shares.square().sum(1) < self._copies / 2
+        if not bool(poor.any()):
+            return
+        chosen = choose(self._weights[:, None].expand(-1, self._copies, -1), rng=rng)
+        kept = torch.where(poor[:, None], chosen, torch.arange(self._copies, device=chosen.device))
+        rows = (kept + self._copies * torch.arange(len(kept), device=kept.device)[:, None]).flatten()
+        self._ids, self._last = self._ids[rows], self._last[rows]
+        self._pasts = [[[entry[rows] for entry in layer] for layer in past] for past in self._pasts]
+        self._weights = torch.where(poor[:, None], 0.0, self._weights)
+
+    def finish(self, *, rng: torch.Generator | None) -> Int[Tensor, "n p"]:
+        """One copy of each row."""
+        if self._copies == 1:
+            return self._ids
+        chosen = choose(self._weights, rng=rng)
+        return self._ids.view(len(chosen), self._copies, -1)[torch.arange(len(chosen), device=chosen.device), chosen]
 
 
 def _guided(plain: Tensor, told: Tensor, guidance: float) -> Tensor:

@@ -40,6 +40,10 @@ def test_it_learns_completes_and_sums_to_one() -> None:
     bound = family.log_prob(Tokens(every))
     assert bound.kind == "exact" and bound.value is not None
     torch.testing.assert_close(bound.value.exp().sum(), torch.tensor(1.0, dtype=torch.float64), atol=1e-5, rtol=0)
+    held_out = family.held_out_nats(Tokens(rows(512)))
+    assert torch.equal(held_out, family.held_out_nats(Tokens(rows(512))))
+    exact = family.log_prob(Tokens(rows(512))).value
+    assert exact is not None and abs(float(held_out.mean() + exact.mean())) < 0.15
     drawn = family.sample(400, rng=torch.Generator().manual_seed(5)).ids
     assert (drawn[:, 0] == drawn[:, 2] - 5).float().mean() > 0.95
     share = float(bound.value.exp()[every[:, 1] == 2].sum())

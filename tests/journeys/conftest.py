@@ -3,30 +3,22 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-LENIENT = 'name = "miniature"\n[[gates]]\nmetric = "bits_per_byte"\nmax = 9.0\n'
-SMALL = [
-    "train.size=nano",
-    "train.context_tokens=64",
-    "train.trainer.batch_tokens=512",
-    "train.trainer.budget={steps = 12}",
-    "train.trainer.validation.max_tokens=1024",
-    "train.trainer.checkpoint_seconds=0.05",
-    "fit.codec.vocab_size=512",
-    "evaluate.generation.num_samples=4",
-    "evaluate.generation.max_tokens=24",
-    "evaluate.references.ngram_orders=[3]",
-]
-SLICES = {"python-code": ["data.sources.0.path=python:json/*.py", "data.near.contained=ignore"], "python-prose": []}
+
+
+def facts(recipe):
+    """What a recipe's `miniature.toml` says: overrides, the metrics that have to be claimed, and gates."""
+    return tomllib.loads((RECIPES / recipe / "miniature.toml").read_text())
 
 
 def arguments(recipe, *more):
     """`--set` arguments of a recipe's miniature."""
-    return [part for override in [*SMALL, *SLICES[recipe], *more] for part in ("--set", override)]
+    return [part for override in [*facts(recipe)["set"], *more] for part in ("--set", override)]
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +29,8 @@ def miniature():
         from genwright.project.recipes import new_project
 
         new_project(str(RECIPES / recipe), folder)
-        (folder / "policy.toml").write_text(LENIENT)
+        body = (RECIPES / recipe / "miniature.toml").read_text()
+        (folder / "policy.toml").write_text('name = "miniature"\n' + body[body.index("[[gates]]") :])
         return folder
 
     return make
@@ -56,5 +49,5 @@ def genwright():
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
-    call.arguments = arguments
+    call.arguments, call.facts = arguments, facts
     return call

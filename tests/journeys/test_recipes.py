@@ -1,5 +1,6 @@
 """Every recipe from files to a release, in miniature."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -9,30 +10,33 @@ import pytest
 from genwright.project import Project
 from genwright.project.recipes import recipes
 
-WANTED = {"documents_kept", "codec_round_trip", "bits_per_byte", "bits_per_byte_difference", "copied_8gram_share"}
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session", params=sorted(recipes()))
 def released(request, miniature, genwright, tmp_path_factory):
-    """A finished miniature: (folder, parsed output)."""
+    """A finished miniature: (folder, parsed output, recipe)."""
     folder = miniature(request.param, tmp_path_factory.mktemp("journey") / request.param)
     done = genwright(folder, "run", "--json", *genwright.arguments(request.param))
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout)[0], request.param
 
 
-@pytest.mark.slow
-def test_all_stages_ran_and_claimed(released):
-    _, result, _ = released
+def test_all_stages_ran_and_claimed(released, genwright):
+    _, result, recipe = released
     assert [step["stage"] for step in result["steps"]] == ["data", "fit", "train", "evaluate", "release"]
-    assert {claim["metric"] for claim in result["claims"]} >= WANTED
-    labels = {claim["label"].split(",")[0] for claim in result["claims"] if claim["metric"] == "bits_per_byte"}
-    assert {"", "reference: uniform over bytes", "reference: n-gram", "reference: xz -9e"} <= labels
-    (uniform,) = [c for c in result["claims"] if c["label"] == "reference: uniform over bytes"]
-    assert uniform["estimate"]["value"] == 8.0
+    assert {claim["metric"] for claim in result["claims"]} >= set(genwright.facts(recipe)["claims"])
 
 
-@pytest.mark.slow
+def test_every_figure_of_samples_stands_beside_its_references(released):
+    _, result, _ = released
+    labels = {claim["label"] for claim in result["claims"] if claim["metric"] == "legal_share"}
+    if not labels:
+        pytest.skip("the recipe makes texts")
+    assert {"", "reference: other real samples", "reference: train samples drawn again"} <= labels
+    assert any(label.startswith("baseline: ") for label in labels)
+
+
 def test_a_second_run_hits_everything(released, genwright):
     folder, result, recipe = released
     again = json.loads(genwright(folder, "run", "--json", *genwright.arguments(recipe)).stdout)[0]
@@ -40,58 +44,61 @@ def test_a_second_run_hits_everything(released, genwright):
     assert [step["outputs"] for step in again["steps"]] == [step["outputs"] for step in result["steps"]]
 
 
-@pytest.mark.slow
 def test_everything_verifies(released, genwright):
     folder, _, _ = released
     done = genwright(folder, "verify", "--json")
     assert done.returncode == 0, done.stdout
     found = json.loads(done.stdout)
     assert found["problems"] == []
-    assert found["claims"] > 30
+    assert found["claims"] > 25
 
 
-@pytest.mark.slow
 def test_the_card_links_every_number_to_a_claim(released):
     folder, result, _ = released
     release = Project.find(folder).ledger.store.path(result["steps"][-1]["outputs"]["release"])
     card, claims = (release / "README.md").read_text(), (release / "claims.md").read_text()
     links = re.findall(r"\(claims\.md#(c-[0-9a-f]+)\)", card)
-    assert len(links) > 15
+    assert len(links) > 8
     assert all(f'<a id="{link}"></a>' in claims for link in links)
     known = {f"c-{claim['id'][:16]}" for claim in result["claims"]}
     assert set(links) <= known
 
 
-@pytest.mark.slow
 def test_the_checksums_of_a_release_hold(released):
-    import hashlib
-
     folder, result, _ = released
     release = Project.find(folder).ledger.store.path(result["steps"][-1]["outputs"]["release"])
     lines = (release / "SHA256SUMS").read_text().splitlines()
-    assert len(lines) >= 8
+    assert len(lines) >= 7
     for line in lines:
         digest, _, name = line.partition("  ")
         assert hashlib.sha256((release / name).resolve().read_bytes()).hexdigest() == digest, name
 
 
-@pytest.mark.slow
-def test_the_released_system_generates_the_same_twice(released, genwright):
-    folder, _, _ = released
-    words = ["generate", "The ", "--max-tokens", "12", "--seed", "3", "--no-stream", "--json"]
-    first, second = (json.loads(genwright(folder, *words).stdout) for _ in range(2))
-    assert first == second
-    assert first[0]["text"].startswith("The ")
-    streamed = genwright(folder, *words[:-2]).stdout
-    assert streamed.rstrip("\n") == first[0]["text"].rstrip("\n")
+def test_the_released_system_generates_the_same_twice(released, genwright, tmp_path):
+    folder, result, _ = released
+    words = ["generate", "--num", "3", "--seed", "3"]
+    if any(claim["metric"] == "bits_per_byte" for claim in result["claims"]):
+        words = ["generate", "The ", "--max-tokens", "12", "--seed", "3", "--no-stream"]
+        first, second = (json.loads(genwright(folder, *words, "--json").stdout) for _ in range(2))
+        assert first == second
+        assert first[0]["text"].startswith("The ")
+        assert genwright(folder, *words[:-1]).stdout.rstrip("\n") == first[0]["text"].rstrip("\n")
+        return
+    for name in ("one", "two"):
+        done = genwright(folder, *words, "--out", str(tmp_path / name))
+        assert done.returncode == 0, done.stderr
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).rglob("*")} for name in ("one", "two"))
+    assert one == two and len(one) >= 2
+    assert any(name.startswith("preview") for name in one)
 
 
-@pytest.mark.slow
 def test_the_export_loads_in_transformers_with_equal_logits(released, genwright, tmp_path):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder, result, _ = released
+    if not any(claim["metric"] == "bits_per_byte" for claim in result["claims"]):
+        pytest.skip("the recipe makes no texts")
     system = result["steps"][3]["outputs"]["system"]
     assert genwright(folder, "export", system[:12], str(tmp_path / "hf")).returncode == 0
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "hf", dtype=torch.float32)
@@ -108,7 +115,6 @@ def test_the_export_loads_in_transformers_with_equal_logits(released, genwright,
     torch.testing.assert_close(own, theirs, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.slow
 def test_one_byte_of_the_model_changed_and_it_is_not_served(released, genwright):
     folder, result, _ = released
     model = Project.find(folder).ledger.store.path(result["steps"][2]["outputs"]["model"]) / "model.safetensors"
@@ -116,7 +122,7 @@ def test_one_byte_of_the_model_changed_and_it_is_not_served(released, genwright)
     model.chmod(0o600)
     try:
         model.write_bytes(clean[:-1] + bytes([clean[-1] ^ 1]))
-        done = genwright(folder, "generate", "a")
+        done = genwright(folder, "generate")
         assert done.returncode == 1
         assert "model.safetensors is not what was stored" in done.stderr
         assert "model.safetensors" in genwright(folder, "verify").stdout
@@ -126,5 +132,5 @@ def test_one_byte_of_the_model_changed_and_it_is_not_served(released, genwright)
 
 def test_recipes_are_complete():
     for name, folder in recipes().items():
-        for file in ("genwright.toml", "policy.toml", "README.md"):
+        for file in ("genwright.toml", "policy.toml", "README.md", "miniature.toml"):
             assert (Path(folder) / file).is_file(), f"recipe {name} lacks {file}"

@@ -138,6 +138,7 @@ class Family(Protocol):
     `window(part) -> (start, end)` are the fractions of the budget within which a part is trained: schedules run over
     it, and after it the part keeps its averaged weights;
     `finish(batches, *, rng)` is called once after training with the train split (a density on the latents);
+    `held_out_nats(batch)` is what validation looks at where `log_prob` takes many passes;
     `compile_blocks()`; `needs_float32 = True`;
     `stream` and `decoder` (token by token), `embed(batch) -> (b, z)`, `decode_latent(z) -> Batch`.
     """

@@ -13,7 +13,7 @@ from genwright.core.representations import Shape, TokenShape
 from genwright.nets import NetConfig, TransformerConfig
 
 # Hidden entries per layer of the dial over a fixed layout, by order.
-CELL_WIDTHS = {"any": 96, "layout": 32}
+CELL_WIDTHS = {"any": 44, "layout": 32}
 
 
 class FamilyConfig(Config):
@@ -76,7 +76,7 @@ class AutoregressiveConfig(FamilyConfig):
             raise ValueError("order = 'any' needs cells with ids of their own; these share ids: use order = 'layout'")
         order = self.order or ("layout" if shared else "any")
         width = self.cell_width or CELL_WIDTHS[order] * depth
-        layers = self.cell_layers or (3 if order == "any" else depth)
+        layers = self.cell_layers or (1 + depth // 8 if order == "any" else depth)
         return self.model_copy(update={"order": order, "cell_width": width, "cell_layers": layers})
 
     def num_parameters(self, *, shape: Shape) -> int | None:
@@ -85,10 +85,10 @@ class AutoregressiveConfig(FamilyConfig):
         return None if shape.cells or shape.cond_size else self._net().num_parameters(vocab_size=shape.vocab_size)
 
     def learning_rate(self) -> float:
-        """The net's; over a fixed layout 0.002 in any order, and that of a causal net of this width in its own."""
+        """The net's; over a fixed layout 0.004 in any order, and that of a causal net of this width in its own."""
         if self.cell_width and self.order == "layout":
             return float(0.003 * (512 / self.cell_width) ** 0.5)
-        return 0.002 if self.cell_width else self._net().learning_rate()
+        return 0.004 if self.cell_width else self._net().learning_rate()
 
     def _net(self) -> NetConfig:
         if not isinstance(self.net, NetConfig):

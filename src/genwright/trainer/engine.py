@@ -166,16 +166,19 @@ class Engine:
                 optimiser.publish()
 
     def validation_loss(self, batches: Sequence[Batch], /) -> float | None:
-        """Mean nats per predicted token or per sample, of the averaged weights; None without a likelihood."""
+        """Mean nats per predicted token or per sample, of the averaged weights; None without a likelihood.
+
+        Where the likelihood takes many passes, a family has an estimate that takes one: `held_out_nats`.
+        """
         nats, count = 0.0, 0.0
         # A split net gathers itself on every call, so there each process has to make the same calls.
         own = batches if self.sharded else batches[distributed.rank() :: distributed.world_size()]
         with self.averaged() as family, torch.no_grad():
             for batch in own:
-                bound = family.log_prob(batch)
-                if bound.value is None:
+                found = _nats(family, batch)
+                if found is None:
                     return None
-                nats -= float(bound.value.sum())
+                nats += float(found.sum())
                 count += len(batch) * self.feed.row_units
         nats, count = distributed.total([nats, count])
         return nats / count if count else None
@@ -201,6 +204,14 @@ class Engine:
             optimiser.restore({name.removeprefix(head): v for name, v in state.items() if name.startswith(head)})
         for name, value in _buffers(self.family).items():
             value.copy_(state[f"{BUFFERS}/{name}"])
+
+
+def _nats(family: Any, batch: Batch) -> Tensor | None:
+    if hasattr(family, "held_out_nats"):
+        own: Tensor = family.held_out_nats(batch)
+        return own
+    value: Tensor | None = family.log_prob(batch).value
+    return None if value is None else -value
 
 
 def _window(family: Any, part: str) -> tuple[float, float]:

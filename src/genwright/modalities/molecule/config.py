@@ -43,7 +43,7 @@ class MoleculeMetricsConfig(Config):
     chemnet: str = CHEMNET
     chemnet_sha256: str = Field(default=CHEMNET_SHA256, pattern=r"^[0-9a-f]{64}$")
     reference_rows: int = Field(default=10_000, ge=10)
-    fcd_resamples: int = Field(default=20, ge=2, le=10_000)
+    fcd_resamples: int = Field(default=10, ge=2, le=10_000)
     fragment_rows: int = Field(default=500, ge=10)
     folds: int = Field(default=5, ge=2, le=50)
     asked: Property | None = None

@@ -13,11 +13,12 @@ Better = Literal["lower", "higher", "neither"]
 
 
 def drafts_for(
-    candidate: Candidate, made: Set[str], /, *, net: str, grouped: bool, resamples: int
+    candidate: Candidate, made: Set[str], net: str, /, *, teller: str, grouped: bool, resamples: int
 ) -> Iterator[ClaimDraft]:
-    """The claims of one candidate. `made` holds "NAME COLUMN" of what was measured; `net` goes into the unit.
+    """The claims of one candidate. `made` holds "NAME COLUMN" of what was measured.
 
-    The unit says which net's features a number is of, weights included: numbers of other nets do not compare.
+    The unit says whose features a number is of (`net`), or who told what is shown (`teller`), weights included: numbers
+    of other nets do not compare.
     """
     name = candidate.name
     has_floor = "floor side_floor" in made and name != "floor"
@@ -25,7 +26,7 @@ def drafts_for(
         *_distances(name, net=net, resamples=resamples, has_floor=has_floor),
         *_neighbours(name, made, net=net),
         *_two_samples(name, made, net=net),
-        *_of_pictures(name, made, net=net),
+        *_of_pictures(name, made, net=teller),
     ):
         yield replace(draft, label=candidate.label, derivation=_by_group(draft.derivation, grouped=grouped))
 

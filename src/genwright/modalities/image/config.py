@@ -1,8 +1,8 @@
 """Settings of the image modality, importable at planning: pydantic only."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genwright.core import Component, Config, ModalityComponent
 from genwright.modalities.files.config import FilesConfig
@@ -45,7 +45,9 @@ class ImageMetricsConfig(Config):
 
     Features are those of a small net, which is trained on the train split in `net_steps` steps of `net_rows` pictures:
     to tell the column `label`, else the words of the column `caption`, else by how many quarters a picture is turned.
-    `net_seed` is its own seed, so that runs with different seeds are measured alike.
+    `net_seed` is its own seed, so that runs with different seeds are measured alike. With `net = "mobilenet-v2"`
+    features are those of a net that was trained on ImageNet, whose weights `net_weights` names
+    (`package:NAME==VERSION!FILE.pth` or an absolute path); what is shown is still told by the small one.
     `folds` are those of the two-sample test on features. `choices` is how many captions a picture is matched
     with, `resamples` how often a Fréchet distance is drawn again for its interval.
     """
@@ -53,12 +55,20 @@ class ImageMetricsConfig(Config):
     max_rows: int = Field(default=2000, ge=10)
     label: str = "label"
     caption: str = "caption"
+    net: Literal["small-net", "mobilenet-v2"] = "small-net"
+    net_weights: str | None = Field(default=None, pattern="^(package:|deb:|/)")
     net_steps: int = Field(default=300, ge=1)
     net_rows: int = Field(default=128, ge=2)
     net_seed: int = 0
     folds: int = Field(default=3, ge=2, le=50)
     choices: int = Field(default=10, ge=2, le=1000)
     resamples: int = Field(default=100, ge=20, le=10_000)
+
+    @model_validator(mode="after")
+    def _weights_are_named(self) -> Self:
+        if (self.net == "mobilenet-v2") != (self.net_weights is not None):
+            raise ValueError("net = 'mobilenet-v2' and net_weights go together")
+        return self
 
 
 class GridConfig(Config):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,11 @@ from genwright.modalities.image.small_net import FeatureNet, train_net
 from genwright.modalities.image.spectrum import log_power
 from genwright.modalities.image.two_samples import told_apart
 
+if TYPE_CHECKING:
+    from genwright.modalities.image.mobilenet import MobileNet
+
 NEIGHBOURS = 5
+Nets = tuple["FeatureNet | MobileNet", FeatureNet]
 REAL = "held-out"
 
 
@@ -56,13 +60,14 @@ def measure(
     Raises:
         DataError: a candidate's pictures have another size than the held-out ones.
     """
-    net = train_net(train, config)
     known = pixels_of(train)
-    real = _set(REAL, test, net, config)
+    nets = _nets(train, known, config)
+    net = nets[1]
+    real = _set(REAL, test, nets, config)
     grouped = len(set(_groups(test, len(real)))) < len(real)
     real.put("group", _groups(test, len(real)))
     captions = _captions(net, real, test, config, seed)
-    sets = [_set(candidate.name, candidate.rows, net, config) for candidate in candidates]
+    sets = [_set(candidate.name, candidate.rows, nets, config) for candidate in candidates]
     floor = next((one for one in sets if one.name == "floor"), None)
     made: set[str] = set()
     for candidate, one in zip(candidates, sets, strict=True):
@@ -78,12 +83,26 @@ def measure(
         one.put("to_held_out", nearest_pictures(one.values, real.values)[0].tolist())
         _agreement(one, candidate.rows, net, captions, config)
         made |= {f"{one.name} {name}" for row in one.rows for name, cell in row.items() if cell is not None}
-    return _measured(candidates, [real, *sets], made, net=net, grouped=grouped, config=config)
+    return _measured(candidates, [real, *sets], made, nets=nets, grouped=grouped, config=config)
 
 
-def _set(name: str, rows: pa.Table, net: FeatureNet, config: ImageMetricsConfig) -> _Set:
+def _nets(train: pa.Table, known: Levels, config: ImageMetricsConfig) -> Nets:
+    """Whose features are compared, and who tells what is shown; the same one but where another is asked for."""
+    small = train_net(train, config)
+    if config.net == "small-net":
+        return small, small
+    from genwright.modalities.image.mobilenet import MobileNet
+
+    assert config.net_weights, "checked with the settings"
+    return MobileNet(config.net_weights, reference=known[: config.max_rows]), small
+
+
+def _set(name: str, rows: pa.Table, nets: Nets, config: ImageMetricsConfig) -> _Set:
     values = pixels_of(rows.slice(0, config.max_rows))
-    features, told = net.outputs(values)
+    eye, teller = nets
+    features, told = teller.outputs(values)
+    if eye is not teller:
+        features = eye.features(values)
     return _Set(name, values, features, told, [{"set": name} for _ in range(len(values))])
 
 
@@ -170,7 +189,7 @@ def _measured(
     sets: Sequence[_Set],
     made: set[str],
     *,
-    net: FeatureNet,
+    nets: Nets,
     grouped: bool,
     config: ImageMetricsConfig,
 ) -> Measured:
@@ -181,11 +200,10 @@ def _measured(
         "features": np.concatenate([one.features for one in sets]),
         "spectrum": np.concatenate([log_power(one.values) for one in sets]),
     }
+    eye, teller = (f"{one.name} {one.digest[:12]}" for one in nets)
     drafts = [
         draft
         for candidate in candidates
-        for draft in drafts_for(
-            candidate, made, net=f"{net.name} {net.digest[:12]}", grouped=grouped, resamples=config.resamples
-        )
+        for draft in drafts_for(candidate, made, eye, teller=teller, grouped=grouped, resamples=config.resamples)
     ]
     return Measured(columns, drafts, arrays)

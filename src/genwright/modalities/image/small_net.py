@@ -65,6 +65,10 @@ class FeatureNet:
             body.update(name.encode() + value.numpy().tobytes())
         self.digest = body.hexdigest()
 
+    def features(self, values: Levels, /) -> NDArray[np.float32]:
+        """Those of `outputs`."""
+        return self.outputs(values)[0]
+
     def outputs(self, values: Levels, /) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Features (n, 128) over their deviation in the train split, and what the net tells (n, names)."""
         features, told = outputs_of(self._net, values)

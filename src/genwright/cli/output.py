@@ -2,6 +2,7 @@
 
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -69,11 +70,15 @@ def shown(value: Any) -> str:
     """A cell as a person reads it."""
     if value is None:
         return "-"
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def plain(value: Any) -> Any:
-    """The JSON form of dataclasses, paths and mappings."""
+    """The JSON form of dataclasses, paths and mappings; bytes (a picture) in base64."""
+    if isinstance(value, bytes):
+        return b64encode(value).decode("ascii")
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, Mapping):

@@ -43,3 +43,13 @@ def test_a_family_that_cannot_complete_says_so(tmp_path):
     given, count = known_rows(json.dumps({"image": str(tmp_path / "a.png")}), count=1)
     with pytest.raises(CapabilityError):
         system("gan").sample(count, given=given)
+
+
+def test_pictures_are_shown_by_their_size_and_given_to_programs_in_base64(capsys):
+    from genwright.cli.output import Output
+
+    for as_json in (True, False):
+        Output(as_json=as_json).table([{"image": b"\x89PNG"}], title="samples")
+    json_line, *shown = capsys.readouterr().out.splitlines()
+    assert json.loads(json_line) == [{"image": "iVBORw=="}]
+    assert "4 bytes" in " ".join(shown)

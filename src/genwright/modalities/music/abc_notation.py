@@ -174,11 +174,19 @@ class _Reader:
                 if event.tied:
                     open_at[pitch] = begun
                 else:
-                    notes.append(Note(ticks(begun), ticks(at + event.length - begun), pitch))
+                    notes.append(_note(begun, at + event.length, pitch))
             at += event.length
-        notes += [Note(ticks(begun), ticks(at - begun), pitch) for pitch, begun in open_at.items()]
-        bars = sorted({0, *(ticks(starts[place]) for place in self.bars if place < len(starts))})
+        notes += [_note(begun, at, pitch) for pitch, begun in open_at.items()]
+        bars = sorted({0, *(_ticks(starts[place]) for place in self.bars if place < len(starts))})
         return Piece(self.title, self.metre, self.first_fifths or 0, {"melody": one_voice(notes)}, tuple(bars))
+
+
+def _note(begun: Fraction, end: Fraction, pitch: int) -> Note:
+    return Note(_ticks(begun), _ticks(end - begun), pitch)
+
+
+def _ticks(quarters: Fraction) -> int:
+    return ticks(quarters.numerator, per_quarter=quarters.denominator)
 
 
 def _multiple(text: str) -> Fraction:

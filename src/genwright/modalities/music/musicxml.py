@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from fractions import Fraction
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
@@ -74,15 +73,15 @@ def _text(element: Element, path: str) -> str:
 
 
 class _Part:
-    """One part on its way to notes; the cursor counts quarter notes from the start."""
+    """One part on its way to notes; the cursor counts ticks from the start."""
 
     def __init__(self, part: Element) -> None:
         self._part = part
         self._divisions = 1
-        self._cursor = Fraction(0)
-        self._last = Fraction(0)
+        self._cursor = 0
+        self._last = 0
         self._line: str | None = None
-        self._open: dict[int, tuple[Fraction, Fraction]] = {}  # tied notes by pitch: start and end
+        self._open: dict[int, tuple[int, int]] = {}  # tied notes by pitch: start and end
         self._notes: list[Note] = []
 
     def read(self) -> tuple[tuple[Note, ...], tuple[int, ...]]:
@@ -94,7 +93,7 @@ class _Part:
                 self._take(element)
                 furthest = max(furthest, self._cursor)
             self._cursor = furthest
-            starts.append(ticks(start))
+            starts.append(start)
             lengths.append(furthest - start)
         for pitch, (begun, end) in self._open.items():
             self._add(begun, end, pitch)
@@ -112,8 +111,8 @@ class _Part:
             case "note":
                 self._take_note(element)
 
-    def _length(self, element: Element) -> Fraction:
-        return Fraction(int(element.findtext("duration") or 0), self._divisions)
+    def _length(self, element: Element) -> int:
+        return ticks(int(element.findtext("duration") or 0), per_quarter=self._divisions)
 
     def _take_note(self, note: Element) -> None:
         if note.find("grace") is not None:
@@ -128,7 +127,7 @@ class _Part:
             return
         self._sound(_midi(pitch), start, start + length, {tie.get("type") for tie in note.findall("tie")})
 
-    def _sound(self, pitch: int, start: Fraction, end: Fraction, ties: set[str | None]) -> None:
+    def _sound(self, pitch: int, start: int, end: int, ties: set[str | None]) -> None:
         begun, until = self._open.pop(pitch, (start, start))
         if until != start or "stop" not in ties:
             if until != begun:
@@ -139,9 +138,9 @@ class _Part:
         else:
             self._add(begun, end, pitch)
 
-    def _add(self, start: Fraction, end: Fraction, pitch: int) -> None:
+    def _add(self, start: int, end: int, pitch: int) -> None:
         if end > start:
-            self._notes.append(Note(ticks(start), ticks(end - start), pitch))
+            self._notes.append(Note(start, end - start, pitch))
 
 
 def _midi(pitch: Element) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 TICKS_PER_QUARTER = 48  # sixteenths, thirty-seconds, and triplets of both are whole numbers
 TICKS_PER_STEP = 12  # a sixteenth
@@ -62,16 +61,16 @@ class Piece:
         return replace(self, fifths=0, voices=voices)
 
 
-def ticks(quarters: Fraction, /) -> int:
-    """Ticks of a length in quarter notes.
+def ticks(length: int, /, *, per_quarter: int) -> int:
+    """Ticks of a length of which `per_quarter` make a quarter note.
 
     Raises:
         NotRead: it is no whole number of ticks.
     """
-    found = quarters * TICKS_PER_QUARTER
-    if found.denominator != 1:
-        raise NotRead("too fine a rhythm", f"a length of {quarters} quarter notes")
-    return int(found)
+    found, rest = divmod(length * TICKS_PER_QUARTER, per_quarter)
+    if rest:
+        raise NotRead("too fine a rhythm", f"a length of {length}/{per_quarter} quarter notes")
+    return found
 
 
 def one_voice(notes: Iterable[Note], /) -> tuple[Note, ...]:

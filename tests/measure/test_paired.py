@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.stats import norm
 from statsmodels.stats.contingency_tables import mcnemar as sm_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import NormalIndPower, TTestPower
@@ -105,6 +106,45 @@ def test_pairing_of_proportions_uses_mcnemar() -> None:
     assert paired is not None
     assert derive(paired.columns, derivation=paired.difference).value == 0.5
     assert "McNemar" in derive(paired.columns, derivation=paired.test).method
+
+
+def test_pairing_of_aucs_uses_delong_and_skips_rows_without_a_name() -> None:
+    rng = np.random.default_rng(5)
+    label = rng.integers(0, 2, 300)
+    good, poor = label + rng.normal(0, 0.8, 300), label + rng.normal(0, 3.0, 300)
+    ids = [f"u{at}" for at in range(300)]
+    auc = Derivation("auc", {"score": "score", "label": "label"}, interval="delong")
+    new = {"id": [*ids, None, None], "score": [*good.tolist(), 9.0, 9.0], "label": [*label.tolist(), 0, 0]}
+    old = {"id": ids[::-1], "score": poor[::-1].tolist(), "label": label[::-1].tolist()}
+    paired = pair(new, auc, old=old, old_derivation=auc)
+    assert paired is not None
+    difference, p = derive(paired.columns, derivation=paired.difference), derive(paired.columns, derivation=paired.test)
+    assert difference.n == 300 and difference.value is not None and 0.1 < difference.value < 0.5
+    assert p.value is not None and p.value < 1e-6
+    # The normal p-value and DeLong's interval are of one standard error.
+    assert difference.high is not None
+    error = (difference.high - difference.value) / norm.ppf(0.975)
+    assert p.value == pytest.approx(2 * norm.sf(difference.value / error), rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_the_delong_test_holds_its_level_in_clusters(size: int) -> None:
+    rng, refused, rounds = np.random.default_rng(size), 0, 600
+    derivation = Derivation("delong_p", {"a": "a", "b": "b", "label": "label"}, cluster="g")
+    for _ in range(rounds):
+        units = 40 * 5 // size
+        label = np.repeat(rng.integers(0, 2, units), size)
+        a, b = (label + np.repeat(rng.normal(0, 1, units), size) + rng.normal(0, 0.3, units * size) for _ in range(2))
+        columns = {
+            "a": a.tolist(),
+            "b": b.tolist(),
+            "label": label.tolist(),
+            "g": np.repeat(range(units), size).tolist(),
+        }
+        p = derive(columns, derivation=derivation).value
+        assert p is not None
+        refused += p < 0.05
+    assert 0.025 < refused / rounds < 0.085  # 40 clusters: somewhat above 5 %
 
 
 def test_non_inferiority_needs_the_whole_interval() -> None:

@@ -19,6 +19,7 @@ Estimator = Literal[
     "ratio_difference",
     "wilcoxon_p",
     "mcnemar_p",
+    "delong_p",
     "mae",
     "rmse",
     "r2",

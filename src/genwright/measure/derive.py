@@ -113,8 +113,11 @@ def _test(rows: Rows, derivation: Derivation) -> Estimate:
     if derivation.estimator == "mcnemar_p":
         for role in ("a", "b"):
             _check_binary(rows, derivation, role)
-        p, method = mcnemar(a, b)
-        return Estimate(p, len(rows), method)
+        found, name = mcnemar(a, b)
+        return Estimate(found, len(rows), name)
+    if derivation.estimator == "delong_p":
+        p, method = ranks.delong_test(rows, derivation)
+        return Estimate(p, len(rows), method, reason=None if p is not None else method)
     differences = rows.cluster_sums(a - b) / rows.cluster_sums(np.ones(len(rows)))
     p, method = wilcoxon(differences)
     if rows.num_clusters < len(rows):
@@ -217,7 +220,7 @@ _ESTIMATORS: dict[str, Callable[[Rows, Derivation], Estimate]] = {
     "count": _count,
     **dict.fromkeys(("min", "max"), _extreme),
     **dict.fromkeys(_SMOOTH, _smooth),
-    **dict.fromkeys(("wilcoxon_p", "mcnemar_p"), _test),
+    **dict.fromkeys(("wilcoxon_p", "mcnemar_p", "delong_p"), _test),
     **dict.fromkeys(_WEIGHTED, _weighted),
     "kid": _kernel,
 }

@@ -23,16 +23,17 @@ class Paired:
 
 
 def pair(new: Columns, derivation: Derivation, *, old: Columns, old_derivation: Derivation) -> Paired | None:
-    """The units that both tables score, by column `id`; None where there are none, or no mean or ratio to compare.
+    """The units that both tables score, by column `id`; None where there are none, or nothing that pairs.
 
-    The difference of a perplexity (`transform="exp"`) is that of its logarithm. The test is McNemar for a proportion,
-    else Wilcoxon on the difference per unit.
+    Means, proportions, ratios and AUCs pair. The difference of a perplexity (`transform="exp"`) is that of its
+    logarithm. The test is McNemar for a proportion, DeLong for an AUC, else Wilcoxon on the difference per unit. Rows
+    without an `id` belong to no unit.
 
     Raises:
         DataError: an `id` occurs twice among the rows of one table.
     """
     kind = derivation.estimator
-    if kind != old_derivation.estimator or kind not in (*_MEANS, "ratio") or UNIT not in new or UNIT not in old:
+    if kind != old_derivation.estimator or kind not in (*_MEANS, "ratio", "auc") or UNIT not in new or UNIT not in old:
         return None
     ours, theirs = _by_unit(new, derivation), _by_unit(old, old_derivation)
     units = [unit for unit in ours if unit in theirs]
@@ -44,7 +45,8 @@ def pair(new: Columns, derivation: Derivation, *, old: Columns, old_derivation: 
     for side, rows in (("new", ours), ("old", theirs)):
         for role in derivation.columns:
             columns[f"{role}_{side}"] = [rows[unit][role] for unit in units]
-        columns[f"unit_{side}"] = [_per_unit(rows[unit]) for unit in units]
+        if kind != "auc":
+            columns[f"unit_{side}"] = [_per_unit(rows[unit]) for unit in units]
     return Paired(columns, *_derivations(derivation))
 
 
@@ -83,7 +85,7 @@ def non_inferiority(
 def _by_unit(columns: Columns, derivation: Derivation) -> dict[Any, dict[str, Any]]:
     rows: dict[Any, dict[str, Any]] = {}
     for at, unit in enumerate(columns[UNIT]):
-        if any(columns[name][at] != value for name, value in derivation.where.items()):
+        if unit is None or any(columns[name][at] != value for name, value in derivation.where.items()):
             continue
         if unit in rows:
             raise DataError(f"'{unit}' occurs twice in the scores table; pairing needs one row per {UNIT}")
@@ -103,6 +105,11 @@ def _per_unit(row: dict[str, Any]) -> float | None:
 def _derivations(derivation: Derivation) -> tuple[Derivation, Derivation]:
     cluster = "cluster" if derivation.cluster else None
     shared = replace(derivation, where={}, cluster=cluster, transform="identity", interval="bootstrap")
+    if derivation.estimator == "auc":
+        columns = {"a": "score_new", "b": "score_old", "label": "label_new"}
+        interval = derivation.interval if not cluster else "bootstrap"
+        difference = replace(shared, estimator="auc_difference", columns=columns, interval=interval)
+        return difference, replace(difference, estimator="delong_p", interval="none", scale=1.0)
     if derivation.estimator == "ratio":
         columns = {
             "numerator_a": "numerator_new",

@@ -17,7 +17,7 @@ ROLES: dict[str, frozenset[str]] = {
     **dict.fromkeys(("mae", "rmse", "r2"), _PREDICTED),
     **dict.fromkeys(("pearson", "spearman"), _CORRELATED),
     "auc": frozenset({"score", "label"}),
-    "auc_difference": frozenset({"a", "b", "label"}),
+    **dict.fromkeys(("auc_difference", "delong_p"), frozenset({"a", "b", "label"})),
     **dict.fromkeys(("total_variation", "jensen_shannon", "cosine", "wasserstein"), _SIDES),
     **dict.fromkeys(("frechet", "frechet_ratio", "kid"), frozenset({"side"})),
 }
@@ -31,7 +31,7 @@ _INTERVALS: dict[str, frozenset[str]] = {
         ("count", "sum", "min", "max", "mean", "ratio", "mean_difference", "ratio_difference", "mae", "rmse"),
         frozenset({"bootstrap", "t"}),
     ),
-    **dict.fromkeys(("wilcoxon_p", "mcnemar_p"), frozenset()),
+    **dict.fromkeys(("wilcoxon_p", "mcnemar_p", "delong_p"), frozenset()),
     "proportion": frozenset({"bootstrap", "t", "wilson"}),
     **dict.fromkeys(("pearson", "spearman"), frozenset({"bootstrap", "fisher"})),
     **dict.fromkeys(("auc", "auc_difference"), frozenset({"bootstrap", "delong"})),

@@ -7,6 +7,8 @@ import pytest
 import genwright
 from genwright.core import DataError, GateError, Interrupted, SpecError, StorageError
 from genwright.project import Project
+from genwright.project.compare import Comparison, Cost
+from genwright.project.report import write_report
 
 
 def states(project, **arguments):
@@ -137,9 +139,30 @@ def test_variants_are_compared(project):
         '[project]\nname = "toy"\n[numbers]\n[matrix]\n"numbers.values" = [[1.0, 2.0, 3.0], [2.0, 3.0, 4.5]]\n'
     )
     project.run()
-    first, second = project.compare()
+    first, second = project.compare().rows
     assert first.difference is None
     assert second.difference.value == pytest.approx(3.5 / 3)
+
+
+def test_a_comparison_becomes_a_page(project, tmp_path):
+    (project.root / "genwright.toml").write_text(
+        '[project]\nname = "toy"\n[numbers]\n[matrix]\n"numbers.values" = [[1.0, 2.0, 3.0], [2.0, 3.0, 4.5]]\n'
+    )
+    project.run()
+    found = project.compare()
+    picture, texts = tmp_path / "a", tmp_path / "b"
+    for folder, body in ((picture, '{"samples": [], "preview": "p.svg"}'), (texts, '{"samples": [{"text": "<b>"}]}')):
+        folder.mkdir()
+        (folder / "samples.json").write_text(body)
+    (picture / "p.svg").write_text("<svg/>")
+    costs = [Cost("one", 1.5, 2.0, "3 J (measured)"), Cost("two", None, None, "not known")]
+    page = write_report(
+        Comparison(found.rows, costs, {"one": picture, "two": texts}), tmp_path / "c.html", title="A & B"
+    )
+    text = page.read_text()
+    assert "A &amp; B" in text and "&lt;b&gt;" in text and "data:image/svg+xml;base64,PHN2Zy8+" in text
+    assert "3 J (measured)" in text and text.count("<circle") == 2
+    assert found.costs[0].wall_s is None and found.samples == {}
 
 
 def test_other_modalities_are_refused_at_planning(project, toys):

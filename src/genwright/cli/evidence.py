@@ -2,30 +2,16 @@
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from genwright.cli.output import Output, shown
+from genwright.cli.output import Output
 from genwright.cli.progress import make_progress
-from genwright.core.claim import Claim, Estimate
+from genwright.core.claim import Claim
 from genwright.core.errors import IntegrityError
 from genwright.project import Project
-
-
-def estimate_text(estimate: Estimate) -> str:
-    """A value with its interval, or why there is none.
-
-    >>> estimate_text(Estimate(2.0, n=5, method="t", low=1.5, high=2.5, level=0.95))
-    '2 [1.5, 2.5]'
-    """
-    if estimate.value is None:
-        return f"not estimable: {estimate.reason}"
-    if estimate.low is None or estimate.high is None:
-        return _number(estimate.value)
-    return f"{_number(estimate.value)} [{_number(estimate.low)}, {_number(estimate.high)}]"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) and abs(value) >= 1000 else shown(float(value))
+from genwright.project.report import estimate_text, write_report
 
 
 def claim_rows(claims: Iterable[Claim]) -> list[dict[str, Any]]:
@@ -85,7 +71,11 @@ def show(arguments: argparse.Namespace, out: Output) -> int:
 
 def compare(arguments: argparse.Namespace, out: Output) -> int:
     """Sides by metric, with paired differences and Holm-corrected p-values."""
-    found = Project.find(arguments.project).compare(arguments.sides, overrides=arguments.overrides)
+    project = Project.find(arguments.project)
+    found = project.compare(arguments.sides, overrides=arguments.overrides)
+    if arguments.out:
+        page = write_report(found, Path(arguments.out), title=f"Comparison: {project.root.name}")
+        out.note(f"wrote {page}")
     if out.as_json:
         out.value(found)
         return 0
@@ -99,9 +89,10 @@ def compare(arguments: argparse.Namespace, out: Output) -> int:
             "minus first (paired)": estimate_text(row.difference) if row.difference else "",
             "p (Holm)": f"{row.p_holm:.3g}" if row.p_holm is not None else "",
         }
-        for row in found
+        for row in found.rows
     ]
     out.table(rows, title="comparison; differences are to the first side")
+    out.table([asdict(cost) for cost in found.costs], title="what training took")
     return 0
 
 

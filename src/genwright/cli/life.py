@@ -13,6 +13,8 @@ from genwright.core.registry import load_reference
 from genwright.project import Finished, Project, is_follower
 from genwright.project.recipes import new_project, recipes
 
+MINUS = "system minus "
+
 
 def new(arguments: argparse.Namespace, out: Output) -> int:
     """Copy a recipe into a new folder."""
@@ -83,7 +85,8 @@ def standing(claims: Iterable[Claim]) -> list[str]:
     found: dict[str, list[str]] = {}
     for claim in claims:
         low, high = claim.estimate.low, claim.estimate.high
-        if claim.metric.endswith("_difference") and low is not None and high is not None:
+        beside = claim.label.startswith(MINUS) and claim.metric.endswith("_difference")
+        if beside and low is not None and high is not None:
             side = (
                 "level with"
                 if low <= 0 <= high
@@ -91,7 +94,7 @@ def standing(claims: Iterable[Claim]) -> list[str]:
                 if (high < 0) == (claim.better == "lower")
                 else "behind"
             )
-            found.setdefault(side, []).append(f"{claim.label.removeprefix('system minus ')}")
+            found.setdefault(side, []).append(claim.label.removeprefix(MINUS))
     return [f"the system is {side}: {'; '.join(names)}" for side, names in found.items()]
 
 

@@ -60,6 +60,7 @@ def _claims(p: argparse.ArgumentParser) -> None:
 
 def _compare(p: argparse.ArgumentParser) -> None:
     p.add_argument("sides", nargs="*", metavar="A B", help="variants, runs or systems; without them, the matrix")
+    p.add_argument("--out", metavar="FILE.html", help="a page with plots of the intervals and samples of every side")
     _overrides(p)
 
 

@@ -9,6 +9,7 @@ from genwright.core.claim import Claim, Estimate
 from genwright.core.errors import SpecError
 from genwright.ledger import Ledger
 
+EVERY = "(every side)"
 Variants = Mapping[str, tuple[Claim, ...]]
 
 
@@ -42,8 +43,30 @@ class Row:
     p_holm: float | None = None
 
 
-def compare(project: Memory, names: Sequence[str], /, *, overrides: Sequence[str] = ()) -> list[Row]:
-    """Rows metric by metric; without names, all variants of the matrix.
+@dataclass(frozen=True)
+class Cost:
+    """What training a side took; None where the ledger knows no training of it. `energy` says how it is known."""
+
+    side: str
+    wall_s: float | None
+    cpu_s: float | None
+    energy: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows metric by metric, what each side's training cost, and the folder of its samples where there are some."""
+
+    rows: Sequence[Row]
+    costs: Sequence[Cost]
+    samples: Mapping[str, Path]
+
+
+def compare(project: Memory, names: Sequence[str], /, *, overrides: Sequence[str] = ()) -> Comparison:
+    """Sides metric by metric; without names, all variants of the matrix.
+
+    A metric is compared where two sides or more have it under the same label: a bound is not a likelihood. A reference
+    that is the same for all sides has one row.
 
     Raises:
         SpecError: a name is unknown, or there are fewer than two sides.
@@ -55,11 +78,33 @@ def compare(project: Memory, names: Sequence[str], /, *, overrides: Sequence[str
             "compare needs two things",
             hint="genwright compare A B, or a [matrix] in the project file with finished runs",
         )
-    shared = [
-        key for key, claim in sides[0].claims.items() if claim.headline and any(key in s.claims for s in sides[1:])
-    ]
+    keys = dict.fromkeys(key for side in sides for key, claim in side.claims.items() if claim.headline)
+    shared = [key for key in keys if sum(key in side.claims for side in sides) > 1]
     rows = [row for key in shared for row in _rows(project, sides, key)]
-    return _holm(rows)
+    evaluations = {side.name: _evaluation(project.ledger, side) for side in sides}
+    costs = [_cost(project.ledger, name, run) for name, run in evaluations.items()]
+    samples = {
+        name: project.checked_path(run["outputs"]["samples"])
+        for name, run in evaluations.items()
+        if run and "samples" in run["outputs"]
+    }
+    return Comparison(_holm(rows), costs, samples)
+
+
+def _evaluation(ledger: Ledger, side: Side) -> dict[str, Any] | None:
+    """The run that measured the side's system."""
+    systems = {claim.subject for claim in side.claims.values()}
+    runs = ledger.runs(stage="evaluate")
+    return next((run for run in runs if run["outputs"].get("system") in systems), None)
+
+
+def _cost(ledger: Ledger, name: str, evaluation: Mapping[str, Any] | None) -> Cost:
+    model = evaluation["inputs"].get("model") if evaluation else None
+    run = next((run for run in ledger.runs(stage="train") if model and model in run["outputs"].values()), None)
+    if run is None:
+        return Cost(name, None, None, "not known")
+    energy = run["cost"]["energy"]
+    return Cost(name, run["cost"]["wall_s"], run["cost"]["cpu_s"], f"{energy['joules']:.4g} J ({energy['method']})")
 
 
 def _variants(variants: Variants) -> list[Side]:
@@ -84,15 +129,17 @@ def _by_metric(claims: Any) -> dict[tuple[str, str], Claim]:
 
 
 def _rows(project: Memory, sides: Sequence[Side], key: tuple[str, str]) -> list[Row]:
-    first, rows = sides[0].claims[key], []
+    first, rows = sides[0].claims.get(key), []
     for side in sides:
         claim = side.claims.get(key)
         if claim is None:
             continue
         row = Row(claim.metric, claim.label, claim.unit, side.name, claim.estimate)
-        if side is not sides[0]:
+        if side is not sides[0] and first is not None:
             row = replace(row, **_paired(project, claim, first))
         rows.append(row)
+    if len(rows) == len(sides) and all(row.estimate == rows[0].estimate for row in rows) and key[1]:
+        return [replace(rows[0], side=EVERY)]
     return rows
 
 

@@ -15,7 +15,7 @@ from genwright.core.registry import load_reference
 from genwright.core.stage import Progress
 from genwright.ledger import Ledger
 from genwright.project.collect import Garbage, collect, find_garbage
-from genwright.project.compare import Row, compare
+from genwright.project.compare import Comparison, compare
 from genwright.project.plan import Plan, Step, make_plan, next_step
 from genwright.project.quiet import Quiet
 from genwright.project.releases import fix_policy, newest_release, system_of, verdicts
@@ -205,7 +205,7 @@ class Project:
         """All verdicts, oldest first."""
         return verdicts(self.ledger)
 
-    def compare(self, sides: Sequence[str] = (), /, *, overrides: Sequence[str] = ()) -> list[Row]:
+    def compare(self, sides: Sequence[str] = (), /, *, overrides: Sequence[str] = ()) -> Comparison:
         """Sides metric by metric with paired differences; without names, the variants of the matrix."""
         return compare(self, sides, overrides=overrides)
 

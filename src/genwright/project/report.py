@@ -1,0 +1,123 @@
+"""A comparison as one page: the table, intervals drawn, what training cost, and samples of every side."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from genwright.core.claim import Estimate
+from genwright.project.compare import Comparison, Cost, Row
+
+WIDTH, LEFT, LINE = 720, 200, 22
+MOST_TEXTS = 3
+PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
+STYLE = (
+    "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;color:#1b1f24}"
+    "table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{padding:.15rem .7rem .15rem 0;text-align:left;"
+    "border-bottom:1px solid #d8dee4;vertical-align:top}figure{margin:0 0 1.5rem}figcaption{font-weight:600}"
+    "img{max-width:100%;border:1px solid #d8dee4}pre{white-space:pre-wrap;background:#f6f8fa;padding:.6rem}"
+    "svg text{font:12px system-ui,sans-serif}"
+)
+
+
+def write_report(found: Comparison, path: Path, /, *, title: str) -> Path:
+    """One HTML file without links to others; pictures lie inside."""
+    parts = [
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>',
+        f"<h1>{escape(title)}</h1><p>Differences are to the first side, {escape(found.costs[0].side)}, and paired.</p>",
+        "<h2>Cost of training</h2>",
+        _table([_cost_cells(cost) for cost in found.costs]),
+        "<h2>Claims</h2>",
+        *(_metric(found.rows, key) for key in dict.fromkeys((row.metric, row.label) for row in found.rows)),
+        "<h2>Samples</h2>",
+        *(_gallery(name, folder) for name, folder in found.samples.items()),
+    ]
+    path.write_text("\n".join(parts) + "\n", encoding="utf-8")
+    return path
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """A value with its interval, or why there is none.
+
+    >>> estimate_text(Estimate(2.0, n=5, method="t", low=1.5, high=2.5, level=0.95))
+    '2 [1.5, 2.5]'
+    """
+    if estimate.value is None:
+        return f"not estimable: {estimate.reason}"
+    if estimate.low is None or estimate.high is None:
+        return _number(estimate.value)
+    return f"{_number(estimate.value)} [{_number(estimate.low)}, {_number(estimate.high)}]"
+
+
+def _cost_cells(cost: Cost) -> dict[str, str]:
+    return {"side": cost.side, "wall s": _number(cost.wall_s), "CPU s": _number(cost.cpu_s), "energy": cost.energy}
+
+
+def _metric(rows: Sequence[Row], key: tuple[str, str]) -> str:
+    own = [row for row in rows if (row.metric, row.label) == key]
+    metric, label = key
+    head = f"<h3>{escape(metric)}{f' ({escape(label)})' if label else ''}, {escape(own[0].unit)}</h3>"
+    cells = [
+        {
+            "side": row.side,
+            "value": estimate_text(row.estimate),
+            "minus first": estimate_text(row.difference) if row.difference else "",
+            "p (Holm)": f"{row.p_holm:.3g}" if row.p_holm is not None else "",
+        }
+        for row in own
+    ]
+    return head + _intervals(own) + _table(cells)
+
+
+def _intervals(rows: Sequence[Row]) -> str:
+    """A dot for each value and a bar for its interval, on one axis."""
+    ends = [end for row in rows for end in _ends(row.estimate)]
+    if not ends:
+        return ""
+    low, high = min(ends), max(ends)
+    spread = high - low or abs(high) or 1.0
+
+    def place(value: float) -> float:
+        return round(LEFT + (value - low) / spread * (WIDTH - LEFT - 60), 1)
+
+    body = []
+    for at, row in enumerate(rows):
+        y = LINE * at + 15
+        body.append(f'<text x="0" y="{y + 4}">{escape(row.side[:32])}</text>')
+        if row.estimate.low is not None and row.estimate.high is not None:
+            x1, x2 = place(row.estimate.low), place(row.estimate.high)
+            body.append(f'<line x1="{x1}" x2="{x2}" y1="{y}" y2="{y}" stroke="#57606a" stroke-width="2"/>')
+        if row.estimate.value is not None:
+            body.append(f'<circle cx="{place(row.estimate.value)}" cy="{y}" r="4" fill="#0969da"/>')
+    bottom = LINE * len(rows) + 14
+    body += [f'<text x="{place(end)}" y="{bottom}" fill="#57606a">{end:.4g}</text>' for end in (low, high)]
+    return f'<svg viewBox="0 0 {WIDTH} {bottom + 6}" width="{WIDTH}" role="img">{"".join(body)}</svg>'
+
+
+def _ends(estimate: Estimate) -> list[float]:
+    return [end for end in (estimate.low, estimate.value, estimate.high) if end is not None]
+
+
+def _table(rows: Sequence[dict[str, str]]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in rows[0])
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row.values())}</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _gallery(side: str, folder: Path) -> str:
+    facts = json.loads((folder / "samples.json").read_text(encoding="utf-8"))
+    shown = [f"<pre>{escape(str(one['text']))}</pre>" for one in facts["samples"][:MOST_TEXTS]]
+    preview = facts.get("preview")
+    if preview and (kind := PICTURES.get(Path(preview).suffix)):
+        data = b64encode((folder / preview).read_bytes()).decode("ascii")
+        shown.append(f'<img alt="samples of {escape(side)}" src="data:{kind};base64,{data}">')
+    return f"<figure><figcaption>{escape(side)}</figcaption>{''.join(shown)}</figure>"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value == int(value) and abs(value) >= 1000 else f"{value:.4g}"

@@ -95,15 +95,21 @@ def _fit(net: ConvNet, values: Levels, task: Task, order: torch.Generator, confi
             group["lr"] = RATE * (1.0 - step / config.net_steps)
         rows = torch.randint(len(values), (min(config.net_rows, len(values)),), generator=order)
         x, target = _posed(scaled(values[rows.numpy()]), task, rows, order)
-        told = net(x)
-        loss = (
-            functional.binary_cross_entropy_with_logits(told, target)
-            if task.kind == "words"
-            else functional.cross_entropy(told, target.long())
-        )
+        loss = _loss(net(x), target, task)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+
+
+def _loss(told: Tensor, target: Tensor, task: Task) -> Tensor:
+    """Cross-entropy with the class, or with a picture's words in equal shares.
+
+    One loss per word would teach little but how rare most words are.
+    """
+    if task.kind != "words":
+        return functional.cross_entropy(told, target.long())
+    shares = target / target.sum(1, keepdim=True).clamp_min(1.0)
+    return functional.cross_entropy(told, shares)
 
 
 def _posed(x: Tensor, task: Task, rows: Tensor, order: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -88,6 +88,19 @@ def _generate(p: argparse.ArgumentParser) -> None:
     _sampling(p)
 
 
+def _style(p: argparse.ArgumentParser) -> None:
+    p.add_argument("content", metavar="CONTENT", help="the picture whose content is kept (PNG, JPEG)")
+    p.add_argument("style", metavar="STYLE", help="the picture whose look it gets")
+    p.add_argument("--out", metavar="FILE.png", required=True, help="where the result goes")
+    p.add_argument(
+        "--method", choices=("arbitrary", "gatys"), default="arbitrary", help="one pass of a net, or optimised pixels"
+    )
+    p.add_argument("--strength", type=float, default=1.0, help="from 0, the content's own style, to 1 (default)")
+    p.add_argument("--size", type=_positive, help="pixels of the longer side (default: as the pictures are)")
+    p.add_argument("--steps", type=_positive, default=100, help="of the optimisation (default 100)")
+    p.add_argument("--seed", type=int, default=0, help="of the optimisation's start")
+
+
 def _serve(p: argparse.ArgumentParser) -> None:
     p.add_argument("system", nargs="?", metavar="ID", help="a release or system (default: the newest release)")
     p.add_argument("--host", default="127.0.0.1")
@@ -125,6 +138,7 @@ COMMANDS = {
     "claims": Command("list claims", _claims, HERE + "evidence:claims"),
     "compare": Command("compare variants, runs or systems, paired", _compare, HERE + "evidence:compare"),
     "generate": Command("generate with a released system", _generate, HERE + "systems:generate"),
+    "style": Command("draw a picture in the style of another one", _style, HERE + "pictures:style"),
     "serve": Command("serve a released system over the OpenAI API", _serve, HERE + "systems:serve"),
     "export": Command("write a system as a Hugging Face folder", _export, HERE + "systems:export"),
     "verify": Command("hash everything again and derive every claim again", _none, HERE + "evidence:verify"),

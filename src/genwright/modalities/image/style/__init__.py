@@ -1,0 +1,1 @@
+"""Style transfer: the look of one picture on the content of another."""

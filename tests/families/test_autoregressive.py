@@ -39,6 +39,20 @@ def test_probabilities_of_all_sequences_sum_to_one() -> None:
     assert float(bound.value.exp().sum()) == pytest.approx(1.0, abs=1e-5)
 
 
+def test_batches_of_like_length_have_together_the_loss_of_all_rows() -> None:
+    family = build()
+    long, short = torch.tensor([[0, 2, 2, 2, 1], [0, 2, 0, 2, 1]]), torch.tensor([[0, 2, 1], [0, 0, 1]])
+
+    def loss(batch: Tokens) -> float:
+        ((_, value, _),) = family.losses(batch, Clock(0, 0.0))
+        return float(value.detach())
+
+    parts = [loss(Tokens(ids, torch.ones_like(ids).bool(), mean_tokens=3.0)) for ids in (long, short)]
+    ids = torch.cat((long, torch.nn.functional.pad(short, (0, 2), value=1)))
+    whole = loss(Tokens(ids, torch.arange(5) < torch.tensor([[5], [5], [3], [3]])))
+    assert sum(parts) / 2 == pytest.approx(whole, abs=1e-5)
+
+
 def test_loss_is_the_mean_over_what_counts() -> None:
     family = build()
     ids = torch.tensor([[0, 2, 1, 2], [0, 1, 1, 0]])

@@ -91,3 +91,19 @@ def test_a_start_is_kept(family: ConditionedSequences) -> None:
 def test_only_a_transformer_is_told_a_condition() -> None:
     with pytest.raises(ValueError, match="not 'lstm'"):
         AutoregressiveConfig(net=LstmConfig()).resolve(depth=1, shape=SHAPE)
+
+
+def test_batches_of_like_length_have_together_the_loss_of_all_rows(family: ConditionedSequences) -> None:
+    batch = rows(64)
+    assert batch.mask is not None and batch.cond is not None
+    order = batch.mask.sum(1).argsort()
+    mean = float(batch.mask[:, 1:].sum()) / 64
+
+    def loss(part: torch.Tensor, mean_tokens: float | None) -> float:
+        told = torch.full_like(batch.cond[part], float("nan"))
+        ((_, value, _),) = family.losses(Tokens(batch.ids[part], batch.mask[part], told, mean_tokens), Clock(0, 0.0))
+        return float(value.detach())
+
+    parts = [loss(order[:32], mean), loss(order[32:], mean)]
+    assert abs(parts[0] - parts[1]) > 0.1
+    assert sum(parts) / 2 == pytest.approx(loss(order, None), abs=1e-5)

@@ -139,7 +139,7 @@ class Family(Protocol):
     it, and after it the part keeps its averaged weights;
     `finish(batches, *, rng)` is called once after training with the train split (a density on the latents);
     `held_out_nats(batch)` is what validation looks at where `log_prob` takes many passes;
-    `compile_blocks()`; `needs_float32 = True`;
+    `compile_blocks()`; `needs_float32 = True`; `takes_rows_by_length = True` where losses mind `Tokens.mean_tokens`;
     `stream` and `decoder` (token by token), `embed(batch) -> (b, z)`, `decode_latent(z) -> Batch`.
     """
 

@@ -22,11 +22,16 @@ Representation = Literal["tokens", "vector", "grid"]
 
 @dataclass(frozen=True)
 class Tokens:
-    """A batch of sequences. `mask` marks the tokens that count (all of them where it is None)."""
+    """A batch of sequences. `mask` marks the tokens that count (all of them where it is None).
+
+    `mean_tokens` comes with batches of like length: how many tokens after the first a row of the whole split has. A
+    mean over such a batch's tokens would count those of short rows for more than they are.
+    """
 
     ids: Int[Tensor, "b t"]
     mask: Bool[Tensor, "b t"] | None = None
     cond: Float[Tensor, "b k"] | None = None
+    mean_tokens: float | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -15,6 +15,7 @@ from genwright.families.conditioned import ConditionedSequences
 from genwright.families.config import AutoregressiveConfig, SamplingConfig
 from genwright.families.decoding import Decoder, DecodeRequest
 from genwright.families.in_order import InOrder
+from genwright.families.lengths import relative_tokens
 from genwright.nets.net import NetLoss, TokenNet
 
 
@@ -27,6 +28,8 @@ def build(config: AutoregressiveConfig, *, shape: TokenShape) -> nn.Module:
 
 class Autoregressive(nn.Module):
     """p(x) as the product of p(x_t | x_<t), given the first token of each sequence (the begin mark)."""
+
+    takes_rows_by_length = True
 
     def __init__(self, config: AutoregressiveConfig, *, shape: TokenShape) -> None:
         super().__init__()
@@ -44,11 +47,12 @@ class Autoregressive(nn.Module):
         self.net.compile_blocks()
 
     def losses(self, batch: Tokens, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
-        """Mean nats per token, plus what the net adds (the experts' balance)."""
+        """Mean nats per token of all rows, plus what the net adds (the experts' balance)."""
         del clock
         weights = None if batch.mask is None else batch.mask[:, 1:].float()
         out: NetLoss = self.net(batch.ids[:, :-1], batch.ids[:, 1:], weights)
-        yield "net", out.nll + out.auxiliary, {"loss": out.nll.detach()}
+        loss = out.nll if weights is None else out.nll * relative_tokens(batch, weights)
+        yield "net", loss + out.auxiliary, {"loss": out.nll.detach()}
 
     def token_log_prob(self, batch: Tokens) -> Tensor:
         """Log-probability (nats) of every token after the first, (b, t - 1); 0 where the mask is false."""

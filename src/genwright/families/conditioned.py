@@ -13,6 +13,7 @@ from torch.nn import functional
 from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.config import AutoregressiveConfig
+from genwright.families.lengths import relative_tokens
 from genwright.families.requests import asked, check_given, choose
 from genwright.nets.causal import CausalReader
 
@@ -22,6 +23,8 @@ class ConditionedSequences(nn.Module):
 
     Training drops the condition of some samples, so that one net also knows p(x) and a sampler can guide.
     """
+
+    takes_rows_by_length = True
 
     def __init__(self, config: AutoregressiveConfig, *, shape: TokenShape) -> None:
         super().__init__()
@@ -36,11 +39,11 @@ class ConditionedSequences(nn.Module):
         return {"net": list(self.parameters())}
 
     def losses(self, batch: Tokens, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
-        """Mean nats per token."""
+        """Mean nats per token of all rows."""
         del clock
         counted = self._counted(batch)
         loss = (self._nats(batch) * counted).sum() / counted.sum()
-        yield "net", loss, {"loss": loss.detach()}
+        yield "net", loss * relative_tokens(batch, counted), {"loss": loss.detach()}
 
     @torch.no_grad()
     def log_prob(self, batch: Tokens) -> Bound:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -104,14 +105,29 @@ def _token_rows(encoded: Encoded, shape: TokenShape) -> tuple[Tensor, Tensor | N
 
 
 class RowFeed:
-    """Batches of samples. Each epoch shuffles them; row n of the whole training follows from (seed, n) alone."""
+    """Batches of samples. Each epoch shuffles them; row n of the whole training follows from (seed, n) alone.
+
+    With `alike_rows`, each so many rows of the whole training are of like length, shorter and longer ones in any order:
+    a batch is padded to its longest row, which in molecules is a third of it otherwise.
+    """
 
     row_units = 1
     unit: Literal["token", "sample"] = "sample"
 
-    def __init__(self, encoded: Encoded, *, shape: Shape, seed: int, device: str, shuffle: bool = True) -> None:
+    def __init__(
+        self,
+        encoded: Encoded,
+        *,
+        shape: Shape,
+        seed: int,
+        device: str,
+        shuffle: bool = True,
+        alike_rows: int | None = None,
+    ) -> None:
         self._encoded, self._shape = encoded, shape
         self._seed, self._device, self._shuffle = seed, device, shuffle
+        self._alike_rows = None if encoded.lengths is None else alike_rows
+        self._mean_tokens = None if encoded.lengths is None else float(encoded.lengths.mean()) + 1.0
         self._order = lru_cache(maxsize=2)(self._make_order)
 
     def __len__(self) -> int:
@@ -121,7 +137,10 @@ class RowFeed:
         """Rows first .. first + count - 1 of the whole training."""
         places = [divmod(index, len(self)) for index in range(first, first + count)]
         rows = np.array([self._order(epoch)[place] for epoch, place in places], dtype=np.int64)
-        return to_batch(_rows(self._encoded, rows), shape=self._shape, device=self._device)
+        batch = to_batch(_rows(self._encoded, rows), shape=self._shape, device=self._device)
+        if self._alike_rows is None or not isinstance(batch, Tokens):
+            return batch
+        return replace(batch, mean_tokens=self._mean_tokens)
 
     def all_batches(self, *, size: int) -> Iterator[Batch]:
         """Every row once, in the order of the file."""
@@ -132,7 +151,17 @@ class RowFeed:
     def _make_order(self, epoch: int) -> NDArray[np.int64]:
         if not self._shuffle:
             return np.arange(len(self))
-        return np.random.default_rng(derive_seed(self._seed, f"epoch {epoch}")).permutation(len(self))
+        rng = np.random.default_rng(derive_seed(self._seed, f"epoch {epoch}"))
+        order = rng.permutation(len(self))
+        if self._alike_rows is None or self._encoded.lengths is None:
+            return order
+        # The epoch before ends within a group: this one begins with the rest of it.
+        start = -epoch * len(self) % self._alike_rows
+        stop = start + max(0, len(self) - start) // self._alike_rows * self._alike_rows
+        inner = order[start:stop]
+        inner = inner[np.argsort(self._encoded.lengths[inner], kind="stable")]
+        order[start:stop] = rng.permutation(inner.reshape(-1, self._alike_rows)).reshape(-1)
+        return order
 
 
 def _rows(encoded: Encoded, rows: NDArray[np.int64]) -> Encoded:

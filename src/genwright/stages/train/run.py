@@ -36,7 +36,11 @@ def run(config: TrainConfig, context: Context, /) -> StageResult:
     shape = TokenShape(codec.vocab_size, codec.bos_id, codec.eos_id, 0) if stream else codec.shape
     resolved = resolve(config, shape=shape, stream=stream)
     family = build_family(resolved.family, shape=resolved.shape, seed=context.seed_for("init"))
-    material = (stream_material if stream else row_material)(resolved, codec, context)
+    if stream:
+        material = stream_material(resolved, codec, context)
+    else:
+        by_length = getattr(family, "takes_rows_by_length", False)
+        material = row_material(resolved, codec, context, by_length=by_length)
     if isinstance(family, Fitted):
         outcome = fit_in_one_pass(family, material=material, context=context)
     else:

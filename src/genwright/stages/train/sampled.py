@@ -12,14 +12,22 @@ from genwright.trainer.rows import RowFeed, store_rows
 ROWS_AT_ONCE = 512
 
 
-def row_material(resolved: Resolved, codec: RowCodec, context: Context, /) -> Material:
+def row_material(resolved: Resolved, codec: RowCodec, context: Context, /, *, by_length: bool = False) -> Material:
     """Encoded rows of the train split on disk, and as many of the validation split as the settings ask for.
+
+    With `by_length`, each batch holds rows of like length.
 
     Raises:
         DataError: the train split holds no sample.
     """
     train = _stored("train", codec, context)
-    feed = RowFeed(train, shape=resolved.shape, seed=context.seed_for("rows"), device=context.device)
+    feed = RowFeed(
+        train,
+        shape=resolved.shape,
+        seed=context.seed_for("rows"),
+        device=context.device,
+        alike_rows=resolved.batch_rows if by_length else None,
+    )
     validation: list[Batch] = []
     if num_rows(context.inputs["dataset"].path, split="validation"):
         held_out = _stored("validation", codec, context)

@@ -101,6 +101,19 @@ def _style(p: argparse.ArgumentParser) -> None:
     p.add_argument("--seed", type=int, default=0, help="of the optimisation's start")
 
 
+def _restore(p: argparse.ArgumentParser) -> None:
+    p.add_argument("image", metavar="IMAGE", help="the picture (PNG, JPEG; for inpaint a PNG with transparency)")
+    p.add_argument("--out", metavar="FILE.png", required=True, help="where the result goes")
+    p.add_argument("--task", choices=("denoise", "upscale", "inpaint"), required=True)
+    p.add_argument("--noise", type=float, help="denoise: its standard deviation, as part of the range of levels")
+    p.add_argument("--scale", type=int, choices=(2, 4), default=2, help="upscale: how often larger (default 2)")
+    p.add_argument("--system", metavar="ID", help="a release or system (default: the newest release)")
+    p.add_argument("--condition", metavar="JSON", help='what the picture shows, such as \'{"label": "bag"}\'')
+    p.add_argument("--guidance", type=float, default=1.0, help="above 1 exaggerates the condition")
+    p.add_argument("--steps", type=_positive, help="sampling steps (denoise: 1, the expected picture)")
+    p.add_argument("--seed", type=int, default=0)
+
+
 def _serve(p: argparse.ArgumentParser) -> None:
     p.add_argument("system", nargs="?", metavar="ID", help="a release or system (default: the newest release)")
     p.add_argument("--host", default="127.0.0.1")
@@ -139,6 +152,7 @@ COMMANDS = {
     "compare": Command("compare variants, runs or systems, paired", _compare, HERE + "evidence:compare"),
     "generate": Command("generate with a released system", _generate, HERE + "systems:generate"),
     "style": Command("draw a picture in the style of another one", _style, HERE + "pictures:style"),
+    "restore": Command("denoise, enlarge or complete a picture", _restore, HERE + "pictures:restore"),
     "serve": Command("serve a released system over the OpenAI API", _serve, HERE + "systems:serve"),
     "export": Command("write a system as a Hugging Face folder", _export, HERE + "systems:export"),
     "verify": Command("hash everything again and derive every claim again", _none, HERE + "evidence:verify"),

@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from genwright.core import CapabilityError, SpecError, modality_component
-from genwright.core.protocols import Batch, BoundKind, Encoded, Given, RowCodec, RowModality, Tokens, TokenShape
+from genwright.core.protocols import (
+    Batch,
+    BoundKind,
+    Encoded,
+    Given,
+    GridShape,
+    RowCodec,
+    RowModality,
+    Tokens,
+    TokenShape,
+)
 from genwright.core.rng import derive_seed
 from genwright.families.store import load_family
 from genwright.modalities.codec import load_codec
@@ -22,6 +32,7 @@ from genwright.systems.manifest import Manifest
 from genwright.trainer.rows import to_batch
 
 ROWS_AT_ONCE = 256
+ABILITIES = {"denoise": "denoise", "upscale": "super_resolve"}  # of a family over pictures, by its method
 
 
 def known_rows(text: str, /, *, count: int) -> tuple[pa.Table, int]:
@@ -46,8 +57,6 @@ def known_rows(text: str, /, *, count: int) -> tuple[pa.Table, int]:
 class RowSystem:
     """Makes samples, completes partly known ones, and says how likely a sample is where its family can."""
 
-    capabilities = frozenset({"sample"})
-
     def __init__(self, family: Any, *, codec: RowCodec, manifest: Manifest | None = None, device: str = "cpu") -> None:
         self.family, self.codec, self.manifest = family, codec, manifest
         self._device = device
@@ -57,6 +66,12 @@ class RowSystem:
         """The system of that manifest; `locate` gives an artifact's folder by its digest."""
         family = load_family(locate(manifest.model), device=device)
         return cls(family, codec=load_codec(locate(manifest.codec)), manifest=manifest, device=device)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """`sample`, and of pictures `denoise` and `upscale` where the family has a method for it."""
+        found = ABILITIES if isinstance(self.codec.shape, GridShape) else {}
+        return frozenset({"sample", *(name for name, method in found.items() if hasattr(self.family, method))})
 
     @property
     def modality(self) -> RowModality:
@@ -116,6 +131,51 @@ class RowSystem:
             found.append(bound.value.double().cpu().numpy())
             kind = bound.kind
         return (np.concatenate(found), kind) if found else (None, "none")
+
+    def denoise(
+        self, levels: NDArray[np.uint8], /, *, noise: float, steps: int = 1, conditions: pa.Table | None = None
+    ) -> pa.Table:
+        """Pictures (n, c, h, w) without Gaussian noise of that standard deviation, in parts of the range of levels.
+
+        One step gives the expected picture, which is smooth; more steps give a sharper one that could have been.
+
+        Raises:
+            CapabilityError: the family cannot.
+        """
+        self._need("denoise")
+        cond = None if conditions is None else self._conditions(conditions).cpu().numpy()
+        batch = to_batch(Encoded(levels, cond=cond), shape=self.codec.shape, device=self._device)
+        found = self.family.denoise(batch, noise_level=2.0 * noise, steps=steps)  # levels are scaled to [-1, 1]
+        return self.codec.decode(to_encoded(found, shape=self.codec.shape))
+
+    def upscale(
+        self,
+        levels: NDArray[np.uint8],
+        /,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float = 1.0,
+        conditions: pa.Table | None = None,
+    ) -> pa.Table:
+        """Pictures of the system's size whose block means are the smaller pictures (n, c, h, w).
+
+        Raises:
+            CapabilityError: the family cannot, or their size is no whole fraction of the system's.
+        """
+        self._need("upscale")
+        low = to_batch(Encoded(levels), shape=self.codec.shape, device=self._device)
+        cond = None if conditions is None else self._conditions(conditions)
+        rng = torch.Generator().manual_seed(derive_seed(seed, "upscale"))
+        found = self.family.super_resolve(low, cond=cond, guidance=guidance, steps=steps, rng=rng)
+        return self.codec.decode(to_encoded(found, shape=self.codec.shape))
+
+    def _need(self, ability: str) -> None:
+        if ability not in self.capabilities:
+            raise CapabilityError(
+                f"this system cannot {ability} pictures (it can: {', '.join(sorted(self.capabilities))})",
+                hint="train.family = 'diffusion' over pictures can",
+            )
 
     def _given(self, rows: pa.Table) -> Given:
         encoded = self.codec.encode_given(rows)

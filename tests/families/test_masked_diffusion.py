@@ -105,6 +105,13 @@ def test_bound_is_no_better_than_the_exact_likelihood_and_near_it_once_trained(o
     assert exact_nats(of_parity) == pytest.approx(2 * 0.6931, abs=0.05)
 
 
+def test_the_held_out_estimate_takes_one_pass_and_is_near_the_bound(of_parity: MaskedDiffusion) -> None:
+    rows = parity(512, seed=9)
+    found, bound = of_parity.held_out_nats(rows), of_parity.log_prob(rows).value
+    assert bound is not None and torch.equal(found, of_parity.held_out_nats(rows))
+    assert abs(float(found.double().mean() + bound.mean())) < 0.1
+
+
 def test_samples_keep_the_rule(of_parity: MaskedDiffusion) -> None:
     ids = of_parity.sample(400, rng=rng()).ids - torch.tensor([0, 2, 4])
     assert bool(((ids == 0) | (ids == 1)).all())

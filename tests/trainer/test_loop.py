@@ -12,6 +12,8 @@ from torch import Tensor
 from genwright.core import DivergenceError, Interrupted, SpecError
 from genwright.core.protocols import Clock, Tokens
 from genwright.families.autoregressive import Autoregressive
+from genwright.trainer.calibrate import Cost, looks_for
+from genwright.trainer.config import BudgetConfig
 from genwright.trainer.loop import Outcome
 
 from .fakes import TwoParts, config, make_family, make_job, run
@@ -142,6 +144,14 @@ def test_a_time_budget_becomes_steps_once(tmp_path: Path) -> None:
     assert outcome.num_steps == decisions["training plan"]["num_steps"] > 1
     again = run(make_job(), tmp_path / "again", settings=settings, decisions=decisions)
     assert same(outcome, again)
+
+
+def test_looks_take_a_fifth_of_a_time_budget_at_most() -> None:
+    budget = BudgetConfig(time="100s")
+    assert looks_for(budget, cost=Cost(0.1, 0.5), wanted=12) == 12
+    assert looks_for(budget, cost=Cost(0.1, 4.0), wanted=12) == 4
+    assert looks_for(budget, cost=Cost(0.1, 60.0), wanted=12) == 1
+    assert looks_for(budget, cost=Cost(0.1, 0.5), wanted=0) == 0
 
 
 def test_calibration_leaves_no_trace(tmp_path: Path) -> None:

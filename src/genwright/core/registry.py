@@ -22,8 +22,9 @@ class Component:
 
     `accepts` are the representations it works on (`tokens`, `vector`, `grid`), empty where
     that does not apply; `extra` is the optional extra its code needs. A codec's `stream` says that samples are
-    documents of any length, trained on end to end; otherwise each stands for itself. `modalities` are those that
-    a codec serves (all where it is empty).
+    documents of any length, trained on end to end; otherwise each stands for itself. A family's `stream` says that it
+    works on such. `modalities` are those that a codec serves (all where it is empty). `instead` are the settings of
+    another family that does this one's work on a representation that it does not accept; its own go into `prior`.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Component:
     extra: str | None = None
     stream: bool = False
     modalities: tuple[str, ...] = ()
+    instead: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def load(self) -> Any:
         """The object behind `factory`.

@@ -112,4 +112,5 @@ AUTOREGRESSIVE = Component(
     factory="genwright.families.autoregressive:build",
     accepts=("tokens",),
     extra="train",
+    stream=True,
 )

@@ -56,4 +56,5 @@ GAN = Component(
     factory="genwright.families.gan:Gan",
     accepts=("vector", "grid"),
     extra="train",
+    instead={"tokens": {"kind": "latent"}},
 )

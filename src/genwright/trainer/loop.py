@@ -145,7 +145,7 @@ class _Run:
             say=context.progress.say,
         )
         plan = distributed.decide(context, "training plan", calibration.decide)
-        self.num_steps = int(plan["num_steps"])
+        self.num_steps, self.num_looks = int(plan["num_steps"]), int(plan["num_looks"])
         return replace(settings, compiled=bool(plan["compiled"]))
 
     def run(self) -> Outcome:
@@ -210,7 +210,7 @@ class _Run:
     def _log_if_due(self, result: StepResult) -> None:
         state, step = self.state, self.state.step
         every = max(1, self.num_steps // self.config.log_lines)
-        look = bool(self.job.validation) and self._is_due(step, self.config.validation.times)
+        look = bool(self.job.validation) and self._is_due(step, self.num_looks)
         if not (look or step % every == 0 or step == self.num_steps):
             return
         wall, cpu = self._clock()

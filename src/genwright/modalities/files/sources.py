@@ -84,6 +84,8 @@ def _below(text: str, fence: Path, source: FilesConfig) -> tuple[Path, str, str]
     base, pattern = fixed_part(text)
     names = "" if base == Path() else f"{base.as_posix()}/"
     path = inside(text, fence, source=source.path)
+    if not PurePosixPath(pattern).parts:
+        return path, "**/*", names
     return path.parents[len(PurePosixPath(pattern).parts) - 1], pattern, names
 
 

@@ -56,7 +56,8 @@ def _chosen(table: Mapping[str, Any], modality: str) -> str:
     codecs = modality_component(modality).codecs
     family = table.get("train", {}).get("family", "autoregressive")
     kind = family if isinstance(family, str) else str(family.get("kind"))
-    accepts = component("families", kind).accepts
+    entry = component("families", kind)
+    accepts = (*entry.accepts, *entry.instead)
     for representation, codec in codecs.items():
         if representation in accepts:
             return codec

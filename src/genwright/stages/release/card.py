@@ -13,6 +13,7 @@ from genwright.stages.release.config import ReleaseConfig
 from genwright.stages.release.gates import text
 
 TEMPLATES = Path(__file__).parent
+MEASURING = ("evaluate", "stylise")  # stages whose claims are of the system
 
 
 def model_card(config: ReleaseConfig, context: Context, verdict: Mapping[str, Any], /) -> str:
@@ -24,7 +25,7 @@ def model_card(config: ReleaseConfig, context: Context, verdict: Mapping[str, An
         inputs=context.inputs,
         verdict=verdict,
         stages=by_stage,
-        results=[claim for claim in by_stage.get("evaluate", []) if claim.headline],
+        results=[claim for stage in MEASURING for claim in by_stage.get(stage, []) if claim.headline],
         costs=[_cost(stage, run) for stage, run in context.facts["runs"].items()],
         samples=_samples(context),
     )

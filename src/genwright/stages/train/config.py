@@ -1,10 +1,11 @@
 """Declaration of the train stage."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
-from genwright.core import Config, StageSpec, component_field
+from genwright.core import Config, StageSpec, component, component_field, modality_component
 from genwright.nets import Size
 from genwright.trainer import TrainerConfig
 
@@ -24,6 +25,20 @@ class TrainConfig(Config):
     trainer: TrainerConfig = TrainerConfig()
 
 
+def settle(section: Mapping[str, Any], table: Mapping[str, Any], modality: str) -> Mapping[str, Any]:
+    """The section with the family that does the asked one's work on what the codec makes (a GAN over latents)."""
+    family = section.get("family", "autoregressive")
+    own = {"kind": family} if isinstance(family, str) else dict(family)
+    entry = component("families", str(own.get("kind")))
+    codec = table.get("fit", {}).get("codec", "auto")
+    kind = codec if isinstance(codec, str) else str(codec.get("kind", "auto"))
+    made = tuple(modality_component(modality).codecs) if kind == "auto" else component("codecs", kind).accepts
+    if set(made) & set(entry.accepts):
+        return section
+    found = next((entry.instead[one] for one in made if one in entry.instead), None)
+    return section if found is None else {**section, "family": {**found, "prior": own}}
+
+
 STAGE = StageSpec(
     name="train",
     order=30,
@@ -33,6 +48,7 @@ STAGE = StageSpec(
     inputs=("dataset", "codec"),
     outputs={"model": "model", "training_log": "scores"},
     libraries=("torch", "safetensors", "numpy", "tokenizers"),
+    settle="genwright.stages.train.config:settle",
     check="genwright.stages.train.shape:check",
     summary="genwright.stages.train.shape:summary",
     device_bound=True,

@@ -146,5 +146,11 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
                 f"codec '{codec.kind}' of modality '{modality}' makes {', '.join(made)}",
                 hint="choose another fit.codec or train.family",
             )
+        if component("codecs", codec.kind).stream and not family.stream:
+            raise CapabilityError(
+                f"family '{config.family.kind}' makes samples that stand for themselves, "
+                f"and codec '{codec.kind}' makes streams of text",
+                hint="cut texts into passages: project.modality = 'passage' (genwright new prose-passages DIR)",
+            )
     shape, stream = _nominal(codec)
     resolve(config, shape=shape, stream=stream)

@@ -1,0 +1,1 @@
+"""Passages: short texts that stand for themselves. Imports nothing."""

@@ -92,12 +92,11 @@ def _style(p: argparse.ArgumentParser) -> None:
     p.add_argument("content", metavar="CONTENT", help="the picture whose content is kept (PNG, JPEG)")
     p.add_argument("style", metavar="STYLE", help="the picture whose look it gets")
     p.add_argument("--out", metavar="FILE.png", required=True, help="where the result goes")
-    p.add_argument(
-        "--method", choices=("arbitrary", "gatys"), default="arbitrary", help="one pass of a net, or optimised pixels"
-    )
-    p.add_argument("--strength", type=float, default=1.0, help="from 0, the content's own style, to 1 (default)")
+    p.add_argument("--method", choices=("arbitrary", "gatys"), help="one pass of a net (default), or optimised pixels")
+    p.add_argument("--system", metavar="ID", help="a release or system of [stylise], instead of the published nets")
+    p.add_argument("--strength", type=float, help="from 0, the content's own style, to 1 (default)")
     p.add_argument("--size", type=_positive, help="pixels of the longer side (default: as the pictures are)")
-    p.add_argument("--steps", type=_positive, default=100, help="of the optimisation (default 100)")
+    p.add_argument("--steps", type=_positive, help="of the optimisation (default 100)")
     p.add_argument("--seed", type=int, default=0, help="of the optimisation's start")
 
 

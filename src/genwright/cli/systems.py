@@ -7,7 +7,7 @@ from typing import Any
 
 from genwright.cli.output import Output
 from genwright.cli.progress import make_progress
-from genwright.core.errors import SpecError
+from genwright.core.errors import CapabilityError, SpecError
 from genwright.core.registry import load_reference
 from genwright.project import Project
 
@@ -19,6 +19,11 @@ def generate(arguments: argparse.Namespace, out: Output) -> int:
     project = Project.find(arguments.project)
     digest, _ = project.resolve_system(arguments.system)
     system = project.system(digest)
+    if not system.capabilities & {"generate", "sample"}:
+        raise CapabilityError(
+            f"this system generates nothing of its own (it can: {', '.join(sorted(system.capabilities))})",
+            hint="genwright style CONTENT STYLE --system ID draws with a system of [stylise]",
+        )
     if "generate" not in system.capabilities:
         return _samples(system, digest, arguments, out)
     _only_for_samples(arguments)

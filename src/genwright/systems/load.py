@@ -9,7 +9,11 @@ from typing import Any
 from genwright.core import load_reference
 from genwright.systems.manifest import read_manifest
 
-BACKENDS = {"local": "genwright.systems.local:LocalSystem", "rows": "genwright.systems.rows:RowSystem"}
+BACKENDS = {
+    "local": ("genwright.systems.local:LocalSystem", "train"),
+    "rows": ("genwright.systems.rows:RowSystem", "train"),
+    "style": ("genwright.systems.style:StyleSystem", "style"),
+}
 
 
 def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str = "cpu") -> Any:
@@ -19,5 +23,6 @@ def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str =
         IntegrityError: the manifest or an artifact it names cannot be read.
     """
     manifest = read_manifest(folder)
-    backend = load_reference(BACKENDS[manifest.backend], extra="train")
+    reference, extra = BACKENDS[manifest.backend]
+    backend = load_reference(reference, extra=extra)
     return backend.load(manifest, locate=locate, device=device)

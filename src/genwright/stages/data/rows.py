@@ -144,11 +144,35 @@ class _Writer:
     def _write(self, name: str, table: pa.Table) -> None:
         if name not in self._files:
             self._files[name] = pq.ParquetWriter(self._paths[name], table.schema, compression="zstd")
-        self._files[name].write_table(table.cast(self._files[name].schema))
+        self._files[name].write_table(_fitted(table, self._files[name].schema))
 
     def close(self) -> None:
         for file in self._files.values():
             file.close()
+
+
+def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the columns of the first one; those that it has not are null.
+
+    Raises:
+        DataError: it has others, or what cannot be of their types.
+    """
+    source = table.column("source")[0].as_py() if len(table) else "?"
+    more = [name for name in table.column_names if name not in schema.names]
+    if more:
+        raise DataError(
+            f"source '{source}' has columns that the first source has not: {', '.join(more)}",
+            hint="name it first in data.sources, or give all sources the same columns",
+        )
+    held = {name: table.column(name) for name in table.column_names}
+    columns = {name: held.get(name, pa.nulls(len(table), schema.field(name).type)) for name in schema.names}
+    try:
+        return pa.table(columns).cast(schema)
+    except pa.ArrowException as error:
+        raise DataError(
+            f"source '{source}' holds values of another type than the first source ({error})",
+            hint="give the columns of all sources the same types",
+        ) from None
 
 
 def _splits(config: Any, context: Context, survey: Survey) -> list[str]:

@@ -39,13 +39,23 @@ def draw(
     return out
 
 
+def check_strength(strength: float, /) -> None:
+    """Passes from 0 to 1.
+
+    Raises:
+        SpecError: it is not.
+    """
+    if not 0.0 <= strength <= 1.0:
+        raise SpecError(f"strength is {strength}; it goes from 0 (the content's own style) to 1")
+
+
 def style_files(
     content: Path,
     style: Path,
     out: Path,
     /,
     *,
-    method: Method,
+    method: Method = "arbitrary",
     strength: float = 1.0,
     size: int | None = None,
     steps: int = 100,
@@ -59,8 +69,7 @@ def style_files(
         SpecError: strength or the file's name is wrong.
         DependencyError: the extra `style` is not installed.
     """
-    if not 0.0 <= strength <= 1.0:
-        raise SpecError(f"strength is {strength}; it goes from 0 (the content's own style) to 1")
+    check_strength(strength)
     check_name(out)
     pictures = [open_picture(path, size=size) for path in (content, style)]
     if method == "gatys" and size is None:

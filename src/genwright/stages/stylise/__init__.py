@@ -1,0 +1,1 @@
+"""Style transfer with published nets, as a system with its figures."""

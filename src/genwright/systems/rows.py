@@ -132,6 +132,25 @@ class RowSystem:
             kind = bound.kind
         return (np.concatenate(found), kind) if found else (None, "none")
 
+    def reconstruction_error(self, rows: pa.Table, /) -> NDArray[np.float64] | None:
+        """The mean squared error of each row after the family's latent, None where it has none.
+
+        It is of entries as the family sees them: levels from -1 to 1, numbers standardised.
+        """
+        if not (hasattr(self.family, "embed") and hasattr(self.family, "decode_latent")):
+            return None
+        found: list[NDArray[np.float64]] = []
+        for at in range(0, len(rows), ROWS_AT_ONCE):
+            encoded = self.codec.encode(rows.slice(at, ROWS_AT_ONCE))
+            batch = to_batch(encoded, shape=self.codec.shape, device=self._device)
+            if isinstance(batch, Tokens):
+                return None
+            with torch.no_grad():
+                made = self.family.decode_latent(self.family.embed(batch), cond=batch.cond)
+            error = (made.values - batch.values).square().flatten(1).mean(1)
+            found.append(error.double().cpu().numpy())
+        return np.concatenate(found) if found else None
+
     def denoise(
         self, levels: NDArray[np.uint8], /, *, noise: float, steps: int = 1, conditions: pa.Table | None = None
     ) -> pa.Table:

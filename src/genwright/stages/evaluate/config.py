@@ -1,6 +1,6 @@
 """Settings and declaration of the evaluate stage."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, create_model
 
@@ -39,7 +39,10 @@ class EvaluateConfig(Config):
 
 
 class RowEvaluateConfig(Config):
-    """How many samples are drawn and how, and what they are compared with. `level` is that of every interval."""
+    """How many samples are drawn and how, and what they are compared with. `level` is that of every interval.
+
+    `anomalies` is a source of samples of another kind, which the system's own scores are to tell from held-out ones.
+    """
 
     num_samples: int = Field(default=4000, ge=10, le=1_000_000)
     guidance: float = Field(default=1.0, ge=0.0)
@@ -52,10 +55,16 @@ class RowEvaluateConfig(Config):
 
 def config_for(modality: str, /) -> type[Config]:
     """The settings for a modality, with its own metrics."""
-    metrics = modality_component(modality).metrics
-    if metrics is None:
+    entry = modality_component(modality)
+    if entry.metrics is None:
         return EvaluateConfig
-    return create_model("RowEvaluateConfig", __base__=RowEvaluateConfig, metrics=(metrics, metrics()))
+    source: Any = entry.config | None
+    return create_model(
+        "RowEvaluateConfig",
+        __base__=RowEvaluateConfig,
+        metrics=(entry.metrics, entry.metrics()),
+        anomalies=(source, None),
+    )
 
 
 STAGE = StageSpec(
@@ -68,6 +77,7 @@ STAGE = StageSpec(
     outputs={"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"},
     libraries=("torch", "numpy", "scipy", "tokenizers"),
     config_for="genwright.stages.evaluate.config:config_for",
+    external="genwright.stages.evaluate.fingerprint:fingerprint",
     device_bound=True,
     extra="train",
 )

@@ -26,6 +26,8 @@ from genwright.core.protocols import Candidate, RowModality
 from genwright.families.store import build_family
 from genwright.measure import write_scores
 from genwright.modalities.dataset import read_rows
+from genwright.stages.evaluate.anomalies import SCORES as ANOMALY_SCORES
+from genwright.stages.evaluate.anomalies import anomaly_claims, anomaly_rows
 from genwright.systems import Manifest, load_system, write_manifest
 from genwright.systems.rows import RowSystem
 from genwright.trainer.rows import RowFeed
@@ -62,7 +64,11 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
     )
     write_scores(context.folder("scores"), measured.columns, arrays=measured.arrays)
     _write_samples(candidates[0].rows, modality, context.folder("samples"), folder)
-    columns, drafts = _own_scores(candidates, splits, system, modality, config)
+    more = []
+    if config.anomalies is not None:
+        more = anomaly_rows(config, context, system=system, modality=modality, test=splits["test"])
+    columns, drafts = _own_scores(candidates, splits, system, modality, config, more=more)
+    drafts += anomaly_claims(config) if more else []
     write_scores(context.folder("generation_scores"), columns)
     kinds = {"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"}
     produced = {slot: Produced(kind, context.scratch / slot) for slot, kind in kinds.items()}
@@ -142,8 +148,10 @@ def _own_scores(
     system: RowSystem,
     modality: RowModality,
     config: Any,
+    *,
+    more: Sequence[dict[str, Any]] = (),
 ) -> tuple[dict[str, list[Any]], list[ClaimDraft]]:
-    """Legal, different and new samples of each candidate, and the nats of held-out samples, in one table."""
+    """Legal, different and new samples of each candidate, the nats of held-out samples, and `more`, in one table."""
     test, known = splits["test"], set(modality.keys(_payload(splits["train"])))
     rows: list[dict[str, Any]] = []
     drafts: list[ClaimDraft] = []
@@ -164,7 +172,9 @@ def _own_scores(
         for value, size, group in zip(nats.tolist(), units.tolist(), groups, strict=True):
             rows.append({"candidate": "held-out", "nats": -value, "units": size, "group": group})
         drafts.insert(0, _likelihood(system.codec.unit, LIKELIHOOD[kind], config))
-    names = ("candidate", "legal", "different", "new", "nats", "units", "group")
+    names = ["candidate", "legal", "different", "new", "nats", "units", "group"]
+    rows += more
+    names += ["anomaly", *ANOMALY_SCORES] if more else []
     return {name: [row.get(name) for row in rows] for name in names}, drafts
 
 

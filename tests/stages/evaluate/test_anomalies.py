@@ -1,0 +1,78 @@
+"""Samples of another kind are told from held-out ones by the system's own scores, where its family has any."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genwright.core import SpecError
+from genwright.project import Project
+
+SPEC = """
+[project]
+name = "odd"
+modality = "image"
+threads = 1
+[[data.sources]]
+path = "plain"
+[data.split]
+validation = 0.2
+test = 0.3
+[fit]
+[train]
+size = "nano"
+family = {family}
+[train.trainer]
+budget = {{ steps = 30 }}
+batch_samples = 16
+[evaluate]
+num_samples = 10
+resamples = 100
+metrics = {{ net_steps = 2, resamples = 20 }}
+anomalies = {{ path = "odd" }}
+"""
+
+
+def project_in(folder, family, odd=255):
+    """Forty dark pictures with a bright column; twelve odd ones, which are noise."""
+    rng = np.random.default_rng(0)
+    for name, count in (("plain", 40), ("odd", 12)):
+        (folder / name).mkdir()
+        for at in range(count):
+            levels = rng.integers(0, 20, (8, 8)) if name == "plain" else rng.integers(0, odd, (8, 8))
+            if name == "plain":
+                levels[:, at % 8] = 220
+            Image.fromarray(levels.astype(np.uint8)).save(folder / name / f"{at}.png")
+    (folder / "genwright.toml").write_text(SPEC.format(family=family))
+    return Project.find(folder)
+
+
+def aucs(project):
+    (done,) = project.run()
+    return {claim.label: claim.estimate for claim in done.claims if claim.metric == "anomaly_auc"}
+
+
+@pytest.mark.slow
+def test_odd_samples_are_told_and_a_source_that_changes_is_measured_again(tmp_path):
+    project = project_in(tmp_path, '"pca-mixture"')
+    found = aucs(project)
+    assert set(found) == {"by negative log-likelihood", "by reconstruction error"}
+    assert all(one.value > 0.9 and one.low is not None for one in found.values())
+    assert found["by reconstruction error"].n == 24  # twelve held out, twelve odd
+    assert {step.state for step in project.plan()[0].steps} == {"hit"}
+    (tmp_path / "odd" / "0.png").unlink()
+    assert [step.stage.name for step in project.plan()[0].steps if step.state == "run"] == ["evaluate"]
+
+
+@pytest.mark.slow
+def test_a_score_that_a_family_has_not_is_not_estimable(tmp_path):
+    found = aucs(project_in(tmp_path, '{ kind = "diffusion", net = { kind = "unet", width = 8 }, steps = 2 }'))
+    assert {one.value for one in found.values()} == {None}
+    assert all(one.reason for one in found.values())
+
+
+def test_the_source_is_checked_as_those_of_data_are(tmp_path):
+    project = project_in(tmp_path, '"pca-mixture"')
+    text = (tmp_path / "genwright.toml").read_text()
+    (tmp_path / "genwright.toml").write_text(text.replace('path = "odd"', 'path = "odd", pathology = 1'))
+    with pytest.raises(SpecError, match="pathology"):
+        project.plan()

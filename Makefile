@@ -30,7 +30,7 @@ walls: $(V)/.ok
 	$(V)/bin/lint-imports
 
 tests: $(V)/.ok
-	$(V)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(V)/bin/python -m pytest -n 2 --dist loadfile
 
 docs: $(V)/.ok
 	$(V)/bin/python -m sphinx -W -q -b html docs docs/_build

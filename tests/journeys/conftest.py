@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+ONE_THREAD = "project.threads=1"  # nets this small gain nothing by two, and files of tests run side by side
 RECIPES = Path(__file__).parents[2] / "recipes"
 
 
@@ -18,7 +19,7 @@ def facts(recipe):
 
 def arguments(recipe, *more):
     """`--set` arguments of a recipe's miniature."""
-    return [part for override in [*facts(recipe)["set"], *more] for part in ("--set", override)]
+    return [part for override in [*facts(recipe)["set"], ONE_THREAD, *more] for part in ("--set", override)]
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,10 @@ from genwright.project.recipes import recipes
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="session", params=sorted(recipes()))
+OWN_JOURNEY = {"style-transfer"}  # other stages: see test_style.py
+
+
+@pytest.fixture(scope="session", params=sorted(set(recipes()) - OWN_JOURNEY))
 def released(request, miniature, genwright, tmp_path_factory):
     """A finished miniature: (folder, parsed output, recipe)."""
     folder = miniature(request.param, tmp_path_factory.mktemp("journey") / request.param)

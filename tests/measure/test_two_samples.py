@@ -33,6 +33,12 @@ def test_categories_have_no_order_and_may_be_many_or_missing() -> None:
     assert np.isfinite(classifier_scores(a, b, seed=0, categorical=[0])).all()
 
 
+def test_a_column_without_a_value_changes_nothing() -> None:
+    a, b = RNG.normal(size=(60, 2)), 1.5 + RNG.normal(size=(60, 2))
+    empty = np.full((60, 1), np.nan)
+    assert _auc(np.hstack((a, empty)), np.hstack((b, empty))) == _auc(a, b)
+
+
 def test_copies_in_one_fold_are_not_recognised() -> None:
     a, b = RNG.normal(size=(60, 4)), RNG.normal(size=(60, 4))
     tripled = [np.repeat(side, 3, axis=0) for side in (a, b)]

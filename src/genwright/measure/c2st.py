@@ -46,9 +46,16 @@ def classifier_scores(
         classifier = HistGradientBoostingClassifier(
             categorical_features=list(categorical) or None, random_state=seed % 2**32
         )
-        classifier.fit(rows[train], label[train])
-        scores[test] = classifier.predict_proba(rows[test])[:, 1]
+        seen, asked = without_empty(rows[train], rows[test])
+        classifier.fit(seen, label[train])
+        scores[test] = classifier.predict_proba(asked)[:, 1]
     return scores
+
+
+def without_empty(train: Floats, test: Floats, /) -> tuple[Floats, Floats]:
+    """Both matrices with 0 for columns that hold nothing in `train`: the trees cannot bin them."""
+    empty = np.isnan(train).all(axis=0)
+    return np.where(empty, 0.0, train), np.where(empty, 0.0, test)
 
 
 def _folds(

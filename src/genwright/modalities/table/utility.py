@@ -14,6 +14,7 @@ from sklearn.ensemble import (  # type: ignore[import-untyped]
 
 from genwright.core import DataError
 from genwright.core.protocols import Candidate
+from genwright.measure.c2st import without_empty
 from genwright.modalities.table.columns import Floats, is_category, numbers_of
 from genwright.modalities.table.config import TableMetricsConfig
 from genwright.modalities.table.matrix import matrices
@@ -102,6 +103,7 @@ def _predicted(
 ) -> NDArray[np.float64]:
     """What trees say of the held rows; where there is nothing to learn from, the same for all."""
     x, y = x[~np.isnan(y)], y[~np.isnan(y)]
+    x, held = without_empty(x, held)
     if len(np.unique(y)) < 2:
         return np.full(len(held), 0.5 if classes or not len(y) else y[0])
     settings = {"categorical_features": flags, "random_state": seed % 2**32}

@@ -57,10 +57,11 @@ def _chosen(table: Mapping[str, Any], modality: str) -> str:
     family = table.get("train", {}).get("family", "autoregressive")
     kind = family if isinstance(family, str) else str(family.get("kind"))
     entry = component("families", kind)
-    accepts = (*entry.accepts, *entry.instead)
-    for representation, codec in codecs.items():
-        if representation in accepts:
-            return codec
+    accepts = entry.accepts
+    for able in (accepts, entry.instead):
+        for representation, codec in codecs.items():
+            if representation in able:
+                return codec
     raise CapabilityError(
         f"family '{kind}' works on {', '.join(accepts)}; the codecs of modality '{modality}' make {', '.join(codecs)}",
         hint="choose another train.family",

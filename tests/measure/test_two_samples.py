@@ -34,7 +34,8 @@ def test_categories_have_no_order_and_may_be_many_or_missing() -> None:
 
 
 def test_a_column_without_a_value_changes_nothing() -> None:
-    a, b = RNG.normal(size=(60, 2)), 1.5 + RNG.normal(size=(60, 2))
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(size=(60, 2)), 1.5 + rng.normal(size=(60, 2))
     empty = np.full((60, 1), np.nan)
     assert _auc(np.hstack((a, empty)), np.hstack((b, empty))) == _auc(a, b)
 

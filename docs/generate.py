@@ -54,6 +54,58 @@ def bench_tables(level: str) -> str:
     return "\n".join(parts).rstrip()
 
 
+def grid_page() -> str:
+    """The grid of families and modalities, from `bench/results/grid.json`."""
+    body = json.loads((ROOT / "bench" / "results" / "grid.json").read_text(encoding="utf-8"))
+    machine = body["machine"]
+    parts = [
+        "# The grid",
+        "",
+        f"Every family over every modality, {body['budget']} of training each on one thread of {machine['cpu']}, from the",
+        "recipes: `python bench/grid.py FOLDER` measures, `python docs/generate.py` writes this page. One seed; a budget this",
+        "short shows that a cell works and where it stands, not what a family can do. Beside each figure stand other real",
+        "samples and the baseline without a net. `set` is what `--set train.family=` was.",
+        "",
+    ]
+    for modality in dict.fromkeys(cell["modality"] for cell in body["cells"]):
+        own = [cell for cell in body["cells"] if cell["modality"] == modality]
+        parts += [f"## {modality.capitalize()}", "", f"Recipe `{own[0]['recipe']}`.", ""]
+        parts += ["| family | set | legal | figure | other real | baseline | likelihood | training |"]
+        parts += ["|---|---|---|---|---|---|---|---|", *(_cell(cell) for cell in own), ""]
+        parts += [line for cell in own if cell.get("sample") for line in _sample(cell)]
+    return "\n".join(parts)
+
+
+def _cell(cell: dict[str, Any]) -> str:
+    if "error" in cell:
+        return f"| {cell['family']} | `{cell['set']}` | {cell['error']} | | | | | |"
+    claims = cell["claims"]
+    main = next(one for one in claims if one["metric"] not in ("legal_share", "new_share", "negative_log_likelihood"))
+    beside = [one for one in claims if one["metric"] == main["metric"]]
+    shown = {"": "", "reference": "", "baseline": ""} | {one["of"].partition(":")[0]: _claim(one) for one in beside}
+    legal = next((_claim(one) for one in claims if one["metric"] == "legal_share" and not one["of"]), "")
+    nats = next((one for one in claims if one["metric"] == "negative_log_likelihood"), None)
+    likelihood = f"{_claim(nats)} {nats['unit']}{' (bound)' if nats['of'] else ''}" if nats else "none"
+    cost = cell["training"]
+    training = f"{cost['cpu_s']:.0f} CPU-s, {cost['energy']['joules']:.0f} J"
+    figure = f"{main['metric']} {shown['']}"
+    row = (cell["family"], f"`{cell['set']}`", legal, figure, shown["reference"], shown["baseline"], likelihood, training)
+    return f"| {' | '.join(row)} |"
+
+
+def _claim(one: dict[str, Any]) -> str:
+    if one["value"] is None:
+        return "not estimable"
+    interval = f" [{one['low']:.3g}, {one['high']:.3g}]" if one["low"] is not None else ""
+    return f"{one['value']:.3g}{interval}"
+
+
+def _sample(cell: dict[str, Any]) -> list[str]:
+    if (ROOT / "docs" / "grid" / cell["sample"]).is_file():
+        return [f"{cell['family']}:", "", f"![samples]({'grid/' + cell['sample']})", ""]
+    return [f"{cell['family']}:", "", "```text", cell["sample"], "```", ""]
+
+
 def _row(row: dict[str, Any]) -> str:
     interval = row.get("interval")
     value = f"{row['value']} [{interval[0]}, {interval[1]}]" if interval else f"{row['value']}"

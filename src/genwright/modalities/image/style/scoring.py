@@ -47,9 +47,10 @@ def score_pairs(
         foils = _others(len(pairs), at, choices, rng)
         row: Row = {"pair": at, "style": names[pair.style]}
         for name in looks:
-            own = style_distance(found[name], grams[pair.style])
-            row[f"distance_{name}"] = own
-            row[f"style_found_{name}"] = int(all(own < style_distance(found[name], grams[k]) for k in rivals))
+            row[f"distance_{name}"] = style_distance(found[name], grams[pair.style])
+            # Over the result's own size: over the rival's, a style of strong contrasts is near to everything.
+            own = style_distance(grams[pair.style], found[name])
+            row[f"style_found_{name}"] = int(all(own < style_distance(grams[k], found[name]) for k in rivals))
         for name in ("system", "colours"):
             kept = edges(looks[name])
             own = ssim(kept, maps[at])

@@ -128,7 +128,9 @@ def test_completion_knows_every_command(shell, tmp_path):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_and_takes_json(name):
-    arguments = {"show": ["x"], "export": ["x", "y"], "completion": ["bash"]}.get(name, [])
+    needed = {"show": ["x"], "export": ["x", "y"], "completion": ["bash"], "style": ["x", "y", "--out", "z.png"]}
+    needed["restore"] = ["x", "--out", "z.png", "--task", "inpaint"]
+    arguments = needed.get(name, [])
     assert make_parser().parse_args([name, *arguments, "--json"]).as_json
     assert COMMANDS[name].help
 

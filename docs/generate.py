@@ -89,7 +89,16 @@ def _cell(cell: dict[str, Any]) -> str:
     cost = cell["training"]
     training = f"{cost['cpu_s']:.0f} CPU-s, {cost['energy']['joules']:.0f} J"
     figure = f"{main['metric']} {shown['']}"
-    row = (cell["family"], f"`{cell['set']}`", legal, figure, shown["reference"], shown["baseline"], likelihood, training)
+    row = (
+        cell["family"],
+        f"`{cell['set']}`",
+        legal,
+        figure,
+        shown["reference"],
+        shown["baseline"],
+        likelihood,
+        training,
+    )
     return f"| {' | '.join(row)} |"
 
 

@@ -21,6 +21,8 @@ def released(request, miniature, genwright, tmp_path_factory):
     """A finished miniature: (folder, parsed output, recipe)."""
     folder = miniature(request.param, tmp_path_factory.mktemp("journey") / request.param)
     done = genwright(folder, "run", "--json", *genwright.arguments(request.param))
+    if "cannot be downloaded" in done.stderr:
+        pytest.skip(f"no package registry: {done.stderr}")
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout)[0], request.param
 

@@ -14,6 +14,13 @@ from genwright.project import Project
 from genwright.project.report import estimate_text, write_report
 
 
+def use_of(project: Project, release: str, /) -> str:
+    """What a person does with a release of the project's modality."""
+    if project.specs()[0].project.modality == "text":
+        return f"serve it with: genwright serve {release[:12]}"
+    return f"draw samples with: genwright generate --system {release[:12]} --num 10 --out DIR"
+
+
 def claim_rows(claims: Iterable[Claim]) -> list[dict[str, Any]]:
     """Table rows of claims."""
     return [
@@ -59,7 +66,7 @@ def status(arguments: argparse.Namespace, out: Output) -> int:
         f"{state['wall_s']:.0f} s and about {state['energy_joules'] / 3600:.2f} Wh in the newest {state['costed_runs']}"
     )
     release = state["release"]
-    out.note(f"newest release: {release[:12]}; genwright serve {release[:12]}" if release else "nothing released yet")
+    out.note(f"newest release: {release[:12]}; {use_of(project, release)}" if release else "nothing released yet")
     return 0
 
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from genwright.cli.evidence import claim_rows
+from genwright.cli.evidence import claim_rows, use_of
 from genwright.cli.output import Output
 from genwright.cli.progress import make_progress
 from genwright.core.claim import Claim
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     for finished in done:
         release = _output(finished, "release")
         if release:
-            out.note(f"released {release[:12]}; serve it with: genwright serve {release[:12]}")
+            out.note(f"released {release[:12]}; {use_of(project, release)}")
     return 0
 
 

@@ -13,6 +13,7 @@ from genwright.stages.release.config import ReleaseConfig
 from genwright.stages.release.gates import text
 
 TEMPLATES = Path(__file__).parent
+TASKS = {"text": "text-generation", "passage": "text-generation", "image": "unconditional-image-generation"}
 MEASURING = ("evaluate", "stylise")  # stages whose claims are of the system
 
 
@@ -21,6 +22,8 @@ def model_card(config: ReleaseConfig, context: Context, verdict: Mapping[str, An
     by_stage = _by_stage(context)
     card: str = _template("card.md.j2").render(
         config=config,
+        modality=context.modality,
+        task=TASKS.get(context.modality, "other"),
         system=context.inputs["system"].digest,
         inputs=context.inputs,
         verdict=verdict,

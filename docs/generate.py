@@ -61,10 +61,10 @@ def grid_page() -> str:
     parts = [
         "# The grid",
         "",
-        f"Every family over every modality, {body['budget']} of training each on one thread of {machine['cpu']}, from the",
-        "recipes: `python bench/grid.py FOLDER` measures, `python docs/generate.py` writes this page. One seed; a budget this",
-        "short shows that a cell works and where it stands, not what a family can do. Beside each figure stand other real",
-        "samples and the baseline without a net. `set` is what `--set train.family=` was.",
+        f"Every family over every modality, {body['budget']} of training each on one thread of {machine['cpu']}, from",
+        "the recipes: `python bench/grid.py FOLDER` measures, `python docs/generate.py` writes this page. One seed; a",
+        "budget this short shows that a cell works and where it stands, not what a family can do. Beside each figure",
+        "stand other real samples and the baseline without a net. `set` is what `--set train.family=` was.",
         "",
     ]
     for modality in dict.fromkeys(cell["modality"] for cell in body["cells"]):

@@ -1,4 +1,4 @@
-"""For all tests: shapes that signatures state are checked at every call; what needs a registry is skipped without one."""
+"""For all tests: shapes in signatures are checked at every call; without a registry, what needs one is skipped."""
 
 import pytest
 from jaxtyping import install_import_hook

@@ -31,13 +31,10 @@ def read_texts(folder: Path, *, split: str) -> Iterator[str]:
     return (row["text"] for row in read_split(folder, split=split, columns=("text",)))
 
 
-def num_documents(folder: Path, *, split: str) -> int:
+def num_rows(folder: Path, *, split: str) -> int:
     """How many documents, or other samples, a split has."""
     with _opened(folder, split) as parquet:
         return int(parquet.metadata.num_rows)
-
-
-num_rows = num_documents
 
 
 def read_tables(folder: Path, *, split: str) -> Iterator[pa.Table]:

@@ -57,6 +57,13 @@ class ConvBlock(nn.Module):
         return out
 
 
+def through(blocks: nn.ModuleList, h: Tensor, told: Tensor | None, /) -> Tensor:
+    """The blocks one after another."""
+    for block in blocks:
+        h = block(h, told)
+    return h
+
+
 class ConvEncoder(nn.Module):
     """Images to maps of a quarter of their side; the widths are `width` at half and 2 x `width` at a quarter."""
 
@@ -90,12 +97,8 @@ class ConvEncoder(nn.Module):
         told = self.context(None, cond, count=len(x))
         x = functional.pad(x.to(self.door.weight.dtype), self.padding)
         h = self.door(functional.pixel_unshuffle(x, 2))
-        for block in self.fine:
-            h = block(h, told)
-        h = self.down(h)
-        for block in self.coarse:
-            h = block(h, told)
-        return functional.silu(h)
+        h = through(self.fine, h, told)
+        return functional.silu(through(self.coarse, self.down(h), told))
 
 
 class ConvDecoder(nn.Module):
@@ -131,10 +134,7 @@ class ConvDecoder(nn.Module):
         """The image."""
         told = self.context(None, cond, count=len(x))
         h = self.door(x.to(self.door.weight.dtype))
-        for block in self.coarse:
-            h = block(h, told)
-        h = functional.pixel_shuffle(self.up(h), 2)
-        for block in self.fine:
-            h = block(h, told)
+        h = through(self.coarse, h, told)
+        h = through(self.fine, functional.pixel_shuffle(self.up(h), 2), told)
         h = functional.pixel_shuffle(self.out(functional.silu(h)), 2)
         return crop(h, self.padding).to(torch.float32)

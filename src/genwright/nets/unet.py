@@ -10,7 +10,7 @@ from torch.nn import functional
 from genwright.core.representations import GridShape
 from genwright.nets.backbones import UNetConfig
 from genwright.nets.conditioning import Context
-from genwright.nets.conv import STRIDE, ConvBlock, crop, group_norm, padding_for
+from genwright.nets.conv import STRIDE, ConvBlock, crop, group_norm, padding_for, through
 
 HEAD_CHANNELS = 32
 
@@ -86,11 +86,11 @@ class UNet(nn.Module):
         """The output in float32, whatever precision the weights have."""
         told = self.context(time, cond, count=len(x))
         x = functional.pad(x.to(self.door.weight.dtype), self.padding)
-        h = _through(self.fine_in, self.door(functional.pixel_unshuffle(x, 2)), told)
-        low = _through(self.coarse_in, self.down(functional.pixel_unshuffle(h, 2)), told)
-        low = _through(self.coarse_out, self.attention(low), told)
+        h = through(self.fine_in, self.door(functional.pixel_unshuffle(x, 2)), told)
+        low = through(self.coarse_in, self.down(functional.pixel_unshuffle(h, 2)), told)
+        low = through(self.coarse_out, self.attention(low), told)
         h = self.join(torch.cat((h, functional.pixel_shuffle(self.up(low), 2)), dim=1))
-        h = _through(self.fine_out, h, told)
+        h = through(self.fine_out, h, told)
         out = functional.pixel_shuffle(self.out(functional.silu(self.norm(h))), 2)
         return crop(out, self.padding).to(torch.float32)
 
@@ -100,9 +100,3 @@ def unet(config: UNetConfig, *, shape: GridShape) -> UNet:
     width, num_blocks = config.sizes()
     sizes = (shape.channels, shape.height, shape.width)
     return UNet(*sizes, width=width, num_blocks=num_blocks, cond_size=shape.cond_size)
-
-
-def _through(blocks: nn.ModuleList, h: Tensor, told: Tensor | None) -> Tensor:
-    for block in blocks:
-        h = block(h, told)
-    return h

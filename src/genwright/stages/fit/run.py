@@ -7,7 +7,7 @@ from genwright.core import Context, DataError, Interrupted, Produced, StageResul
 from genwright.core.protocols import Codec
 from genwright.core.stage import Task
 from genwright.measure import write_scores
-from genwright.modalities.dataset import SPLITS, num_documents, read_texts
+from genwright.modalities.dataset import SPLITS, num_rows, read_texts
 from genwright.stages.fit.claims import CLAIMS
 from genwright.stages.fit.config import FitConfig
 from genwright.stages.fit.rows import fit_rows
@@ -27,7 +27,7 @@ def run(config: FitConfig, context: Context, /) -> StageResult:
     codec = _fit(config, dataset, context)
     codec_folder, scores_folder = context.folder("codec"), context.folder("codec_scores")
     codec.save(codec_folder)
-    with context.progress.task("encode", total=sum(num_documents(dataset, split=split) for split in SPLITS)) as task:
+    with context.progress.task("encode", total=sum(num_rows(dataset, split=split) for split in SPLITS)) as task:
         write_scores(
             scores_folder, score_documents(codec, dataset=dataset, on_batch=lambda n: _advance(task, n, context))
         )
@@ -36,7 +36,7 @@ def run(config: FitConfig, context: Context, /) -> StageResult:
 
 
 def _fit(config: FitConfig, dataset: Path, context: Context) -> Codec:
-    total = num_documents(dataset, split="train")
+    total = num_rows(dataset, split="train")
     if total == 0:
         raise DataError("the train split has no documents, so no codec can be fitted", hint="look at dropped.parquet")
     factory = component("codecs", config.codec.kind).load()

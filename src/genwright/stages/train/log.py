@@ -9,14 +9,13 @@ Column = list[str | int | float | bool | None]
 
 
 def log_columns(outcome: Outcome, *, num_parameters: int) -> dict[str, Column]:
-    """One row per line of the log; `kept` marks the step whose weights were kept, `padding_tokens` is 0 by packing."""
+    """One row per line of the log; `kept` marks the step whose weights were kept."""
     log = outcome.log
     before = [0, *(row.units for row in log[:-1])]
     columns: dict[str, Column] = {
         "step": [row.step for row in log],
         "units": [row.units for row in log],
         "interval_units": [row.units - start for row, start in zip(log, before, strict=True)],
-        "padding_tokens": [0 for _ in log],
         "train_loss": [row.train_loss for row in log],
         "validation_loss": [row.validation_loss for row in log],
         "learning_rate": [row.learning_rate for row in log],
@@ -47,9 +46,6 @@ def claims(*, validated: bool, unit: str) -> Sequence[ClaimDraft]:
             better="higher",
         ),
     ]
-    if unit == "token":
-        padding = Derivation("sum", {"value": "padding_tokens"})
-        drafts.append(_draft("padding_tokens", "tokens", padding, headline=False))
     if validated:
         kept = Derivation("mean", {"value": "validation_loss"}, where={"kept": True})
         drafts.append(_draft("validation_loss", f"nats/{unit}", kept, better="lower", data="dataset"))

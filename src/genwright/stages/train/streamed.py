@@ -8,7 +8,7 @@ import torch
 
 from genwright.core import Artifact, Context
 from genwright.core.protocols import Batch, Codec, Tokens, TokenShape
-from genwright.modalities.dataset import num_documents, read_texts
+from genwright.modalities.dataset import num_rows, read_texts
 from genwright.stages.train.shape import Resolved
 from genwright.trainer.data import Rows, TokenFile, spread, token_file
 from genwright.trainer.engine import Feed
@@ -48,7 +48,7 @@ def _tokens(split: str, codec: Codec, context: Context) -> TokenFile:
     dataset: Artifact = context.inputs["dataset"]
 
     def texts() -> Iterable[str]:
-        with context.progress.task(f"tokenise {split}", total=num_documents(dataset.path, split=split)) as task:
+        with context.progress.task(f"tokenise {split}", total=num_rows(dataset.path, split=split)) as task:
             for text in read_texts(dataset.path, split=split):
                 task.advance(1)
                 yield text
@@ -59,7 +59,7 @@ def _tokens(split: str, codec: Codec, context: Context) -> TokenFile:
 
 def _validation(resolved: Resolved, codec: Codec, context: Context, *, row_tokens: int) -> list[Batch]:
     """Rows spread evenly over the validation split; none where the split is empty."""
-    if not num_documents(context.inputs["dataset"].path, split="validation"):
+    if not num_rows(context.inputs["dataset"].path, split="validation"):
         return []
     rows = Rows(_tokens("validation", codec, context), row_tokens=row_tokens, seed=0, shuffle=False)
     most = max(1, resolved.trainer.validation.max_tokens // row_tokens)

@@ -8,6 +8,7 @@ from genwright.cli.main import main
 from genwright.core import DataError, SpecError
 from genwright.modalities.image.style.command import load_styler, style_files
 from genwright.modalities.image.style.picture import open_picture, resized
+from genwright.modalities.image.style.scoring import Pair, score_pairs
 from genwright.modalities.image.style.weights import ARBITRARY, TRUNK, files_of
 
 pytest.importorskip("onnxruntime")
@@ -99,6 +100,21 @@ def test_optimised_pixels_come_nearer_too_and_depend_on_the_seed_alone(trunk):
 def test_distance_of_a_picture_from_itself_is_nothing_whatever_its_size(trunk):
     assert distance(trunk, checks(), checks()) < 1e-5
     assert distance(trunk, checks(96), checks(64)) < 0.5 * distance(trunk, ring(), checks())
+
+
+def test_a_style_and_a_content_are_found_where_they_are_drawn(trunk):
+    grain = np.random.default_rng(1).integers(0, 2, (1, 64, 64)).repeat(3, axis=0).astype(np.uint8) * 90
+    styles = [stripes(), checks(), grain]
+    contents = [np.roll(ring(), move, axis=(1, 2)) for move in (0, 9, 20)]
+    drawn = [(contents[at], styles[at]) for at in range(3)]
+    scores = {}
+    for name, place in (("contents", 0), ("styles", 1)):
+        pairs = [Pair(contents[at], at, drawn[at][place], contents[at]) for at in range(3)]
+        rows = score_pairs(pairs, styles, ["a", "b", "c"], trunk=trunk, choices=2, seed=0, advance=lambda: None)
+        scores[name] = [(row["style_found_system"], row["content_found_system"]) for row in rows]
+    assert [found for found, _ in scores["styles"]] == [1, 1, 1]
+    assert [found for _, found in scores["contents"]] == [1, 1, 1]
+    assert sum(found for found, _ in scores["contents"]) < 3
 
 
 def test_the_command_writes_a_picture(tmp_path, capsys):

@@ -83,7 +83,7 @@ def _generate(p: argparse.ArgumentParser) -> None:
     p.add_argument("--out", metavar="DIR", help="write samples there (systems that make rows, pictures, pieces)")
     p.add_argument("--given", metavar="JSON", help="what is known of each sample, or 'FILE.csv': the rest is filled in")
     p.add_argument("--condition", metavar="JSON", help='what samples are conditioned on, such as \'{"label": "bag"}\'')
-    p.add_argument("--guidance", type=float, default=1.0, help="above 1 exaggerates the condition")
+    p.add_argument("--guidance", type=float, help="above 1 exaggerates the condition (default: the system's)")
     p.add_argument("--steps", type=_positive, help="sampling steps, where the family takes them")
     _sampling(p)
 

@@ -61,7 +61,6 @@ def _samples(system: Any, digest: str, arguments: argparse.Namespace, out: Outpu
     modality = system.modality
     given, count = _known(arguments.given, arguments.num)
     conditions, _ = _known(arguments.condition, count)
-    temperature = 1.0 if arguments.temperature is None else arguments.temperature
     rows = system.sample(
         count,
         seed=arguments.seed,
@@ -69,7 +68,7 @@ def _samples(system: Any, digest: str, arguments: argparse.Namespace, out: Outpu
         conditions=conditions,
         guidance=arguments.guidance,
         steps=arguments.steps,
-        temperature=temperature,
+        temperature=arguments.temperature,
     )
     if arguments.out is None:
         out.table(rows.to_pylist(), title=f"system {digest[:12]}")

@@ -17,6 +17,14 @@ NAME = "manifest.json"
 DIGEST = r"^[0-9a-f]{64}$"
 
 
+class DrawingConfig(Config):
+    """How samples that stand for themselves are drawn; `steps` None is the family's own number."""
+
+    temperature: float = Field(default=1.0, ge=0.0)
+    guidance: float = Field(default=1.0, ge=0.0)
+    steps: int | None = Field(default=None, ge=1)
+
+
 class Manifest(Config):
     """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere."""
 
@@ -26,6 +34,7 @@ class Manifest(Config):
     model: str = Field(pattern=DIGEST)
     codec: str = Field(pattern=DIGEST)
     sampling: SamplingConfig = SamplingConfig()
+    drawing: DrawingConfig = DrawingConfig()
     prompt: str | None = None
 
 

@@ -28,7 +28,7 @@ from genwright.core.protocols import (
 from genwright.core.rng import derive_seed
 from genwright.families.store import load_family
 from genwright.modalities.codec import load_codec
-from genwright.systems.manifest import Manifest
+from genwright.systems.manifest import DrawingConfig, Manifest
 from genwright.trainer.rows import to_batch
 
 ROWS_AT_ONCE = 256
@@ -88,11 +88,14 @@ class RowSystem:
         seed: int = 0,
         given: pa.Table | None = None,
         conditions: pa.Table | None = None,
-        guidance: float = 1.0,
+        guidance: float | None = None,
         steps: int | None = None,
-        temperature: float = 1.0,
+        temperature: float | None = None,
     ) -> pa.Table:
-        """`n` samples as rows with the modality's columns.
+        """`n` samples as rows with the modality's columns, drawn as they were when the system was measured.
+
+        What is said here of `guidance`, `steps` and `temperature` comes before the manifest. Without `conditions` there
+        is nothing to guide towards, and the manifest's guidance is left out.
 
         `given` holds n rows of which null cells are filled in; `conditions` n rows with the columns that the codec is
         conditioned on. Rows come in blocks with seeds of their own, so that more samples begin with the same ones.
@@ -101,6 +104,9 @@ class RowSystem:
             CapabilityError: the family cannot do what is asked.
             DataError: a given cell or condition is none that the codec knows.
         """
+        drawing = self.manifest.drawing if self.manifest else DrawingConfig()
+        if guidance is None:
+            guidance = drawing.guidance if conditions is not None else 1.0
         blocks = []
         for at in range(0, n, ROWS_AT_ONCE):
             count = min(ROWS_AT_ONCE, n - at)
@@ -110,8 +116,8 @@ class RowSystem:
                 given=None if given is None else self._given(given.slice(at, count)),
                 cond=None if conditions is None else self._conditions(conditions.slice(at, count)),
                 guidance=guidance,
-                steps=steps,
-                temperature=temperature,
+                steps=drawing.steps if steps is None else steps,
+                temperature=drawing.temperature if temperature is None else temperature,
                 rng=rng,
             )
             blocks.append(self.codec.decode(to_encoded(batch, shape=self.codec.shape)))

@@ -70,7 +70,7 @@ def config_for(modality: str, /) -> type[Config]:
 STAGE = StageSpec(
     name="evaluate",
     order=50,
-    version="1",
+    version="2",
     config=EvaluateConfig,
     run="genwright.stages.evaluate.run:run",
     inputs=("dataset", "codec", "model"),

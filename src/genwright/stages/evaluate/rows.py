@@ -28,7 +28,7 @@ from genwright.measure import write_scores
 from genwright.modalities.dataset import read_rows
 from genwright.stages.evaluate.anomalies import SCORES as ANOMALY_SCORES
 from genwright.stages.evaluate.anomalies import anomaly_claims, anomaly_rows
-from genwright.systems import Manifest, load_system, write_manifest
+from genwright.systems import DrawingConfig, Manifest, load_system, write_manifest
 from genwright.systems.rows import RowSystem
 from genwright.trainer.rows import RowFeed
 
@@ -54,7 +54,9 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
     folder = context.folder("system")
     inputs = {artifact.digest: artifact.path for artifact in context.inputs.values()}
     model, codec = context.inputs["model"].digest, context.inputs["codec"].digest
-    write_manifest(Manifest(backend="rows", modality=context.modality, model=model, codec=codec), folder=folder)
+    drawing = DrawingConfig(temperature=config.temperature, guidance=config.guidance, steps=config.steps)
+    manifest = Manifest(backend="rows", modality=context.modality, model=model, codec=codec, drawing=drawing)
+    write_manifest(manifest, folder=folder)
     system = load_system(folder, locate=inputs.__getitem__, device=context.device)
     modality: RowModality = modality_component(context.modality).load()()
     candidates = _candidates(config, context, splits, system)
@@ -84,9 +86,6 @@ def _candidates(config: Any, context: Context, splits: dict[str, pa.Table], syst
             n,
             seed=context.seed_for("samples"),
             conditions=splits["test"].slice(0, n) if conditioned else None,
-            guidance=config.guidance,
-            steps=config.steps,
-            temperature=config.temperature,
         )
     rng = np.random.default_rng(context.seed_for("references"))
     train, floor = splits["train"], splits["validation"]

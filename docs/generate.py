@@ -139,6 +139,7 @@ def pages() -> dict[Path, str]:
     return {
         readme: MARK.sub(fill, readme.read_text(encoding="utf-8")),
         ROOT / "docs" / "cli.md": cli_page(),
+        ROOT / "docs" / "grid.md": grid_page(),
         ROOT / "docs" / "benchmarks.md": "# Benchmarks\n\nWritten by `make readme` from `bench/results`.\n\n"
         + bench_tables("##")
         + "\n",

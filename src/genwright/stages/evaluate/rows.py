@@ -28,13 +28,13 @@ from genwright.measure import write_scores
 from genwright.modalities.dataset import read_rows
 from genwright.stages.evaluate.anomalies import SCORES as ANOMALY_SCORES
 from genwright.stages.evaluate.anomalies import anomaly_claims, anomaly_rows
+from genwright.stages.evaluate.likelihoods import likelihood_claims, likelihood_rows
 from genwright.systems import DrawingConfig, Manifest, load_system, write_manifest
 from genwright.systems.rows import RowSystem
 from genwright.trainer.rows import RowFeed
 
 FLOOR = "reference: other real samples"
 COPY = "reference: train samples drawn again"
-LIKELIHOOD = {"exact": "", "lower": "upper bound"}
 
 
 def evaluate_rows(config: Any, context: Context, /) -> StageResult:
@@ -151,7 +151,7 @@ def _own_scores(
     more: Sequence[dict[str, Any]] = (),
 ) -> tuple[dict[str, list[Any]], list[ClaimDraft]]:
     """Legal, different and new samples of each candidate, the nats of held-out samples, and `more`, in one table."""
-    test, known = splits["test"], set(modality.keys(_payload(splits["train"])))
+    known = set(modality.keys(_payload(splits["train"])))
     rows: list[dict[str, Any]] = []
     drafts: list[ClaimDraft] = []
     for candidate in candidates:
@@ -164,14 +164,11 @@ def _own_scores(
             seen.add(key)
         for metric, column in (("legal_share", "legal"), ("different_share", "different"), ("new_share", "new")):
             drafts.append(_share(metric, column, candidate, config.level))
-    nats, kind = system.log_prob(test)
-    if nats is not None:
-        units = system.codec.units(test)
-        groups = test.column("group").to_pylist()
-        for value, size, group in zip(nats.tolist(), units.tolist(), groups, strict=True):
-            rows.append({"candidate": "held-out", "nats": -value, "units": size, "group": group})
-        drafts.insert(0, _likelihood(system.codec.unit, LIKELIHOOD[kind], config))
-    names = ["candidate", "legal", "different", "new", "nats", "units", "group"]
+    likely, kind = likelihood_rows(system, train=splits["train"], test=splits["test"])
+    if likely:
+        rows += likely
+        drafts[:0] = likelihood_claims(system.codec.unit, kind, config)
+    names = ["candidate", "legal", "different", "new", "id", "nats", "units", "group", "member", "score"]
     rows += more
     names += ["anomaly", *ANOMALY_SCORES] if more else []
     return {name: [row.get(name) for row in rows] for name in names}, drafts
@@ -191,20 +188,4 @@ def _share(metric: str, column: str, candidate: Candidate, level: float) -> Clai
         data="dataset",
         better="higher",
         headline=candidate.name == "system",
-    )
-
-
-def _likelihood(unit: str, label: str, config: Any) -> ClaimDraft:
-    derivation = Derivation(
-        "ratio",
-        {"numerator": "nats", "denominator": "units"},
-        where={"candidate": "held-out"},
-        interval="bootstrap",
-        level=config.level,
-        cluster="group",
-        resamples=config.resamples,
-    )
-    metric, of = "negative_log_likelihood", f"nats/{unit}"
-    return ClaimDraft(
-        "system", metric, of, "generation_scores", derivation, label=label, data="dataset", better="lower"
     )

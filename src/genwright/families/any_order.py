@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.config import AutoregressiveConfig
-from genwright.families.requests import asked, check_given, choose
+from genwright.families.requests import asked, check_given, draw
 from genwright.nets.mlp import Mlp
 
 
@@ -117,7 +117,7 @@ class AnyOrder(nn.Module):
             logits = self._own(cell, self._scores(ids, known, told))
             if guidance != 1.0:
                 logits = torch.lerp(self._own(cell, self._scores(ids, known, None)), logits, guidance)
-            drawn = choose(logits / temperature, rng=rng) if temperature else logits.argmax(-1)
+            drawn = draw(logits, temperature=temperature, rng=rng)
             ids[:, cell] = torch.where(known[:, cell], ids[:, cell], drawn + self.shape.cells[cell][0])
             known[:, cell] = True
         return Tokens(ids, cond=told)

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from genwright.core import CapabilityError, component
-from genwright.core.protocols import Bound, Clock, Given, Tokens, TokenShape
+from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.any_order import AnyOrder
 from genwright.families.conditioned import ConditionedSequences
 from genwright.families.config import AutoregressiveConfig, SamplingConfig
 from genwright.families.decoding import Decoder, DecodeRequest
 from genwright.families.in_order import InOrder
 from genwright.families.lengths import relative_tokens
+from genwright.families.requests import known_starts
 from genwright.nets.net import NetLoss, TokenNet
 
 
@@ -85,7 +86,8 @@ class Autoregressive(nn.Module):
         """
         if cond is not None or guidance != 1.0:
             raise CapabilityError("this family takes no cond and no guidance", hint="pass the condition as given")
-        starts = [(self.shape.bos_id,)] * n if given is None else _starts(given)
+        ids, num_known = known_starts(given, n=n, bos_id=self.shape.bos_id, device=torch.device("cpu"))
+        starts = [tuple(row[:size].tolist()) for row, size in zip(ids, num_known.tolist(), strict=True)]
         seeds = torch.randint(0, 2**62, (n,), generator=rng).tolist()
         decoder = self.decoder(n)
         rows: dict[int, list[int]] = {}
@@ -102,18 +104,6 @@ class Autoregressive(nn.Module):
             for token in tokens:
                 rows[token.slot].append(token.token_id)
         return _padded(list(rows.values()), eos_id=self.shape.eos_id)
-
-
-def _starts(given: Given) -> list[tuple[int, ...]]:
-    """The known tokens of each row, begin mark included."""
-    assert isinstance(given.batch, Tokens)
-    sizes = given.known.sum(dim=1)
-    if bool((given.known != (torch.arange(given.known.shape[1]) < sizes[:, None])).any()):
-        raise CapabilityError(
-            "this family goes from left to right: only the start of a sample can be given",
-            hint="train.family = 'diffusion' fills in any part",
-        )
-    return [tuple(row[:size].tolist()) for row, size in zip(given.batch.ids, sizes.tolist(), strict=True)]
 
 
 def _padded(rows: list[list[int]], *, eos_id: int) -> Tokens:

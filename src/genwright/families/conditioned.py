@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.config import AutoregressiveConfig
 from genwright.families.lengths import relative_tokens
-from genwright.families.requests import asked, check_given, choose
+from genwright.families.requests import asked, draw, guided, known_starts, up_to_end
 from genwright.nets.causal import CausalReader
 
 
@@ -79,7 +78,7 @@ class ConditionedSequences(nn.Module):
         told = asked(
             self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
         )
-        starts, num_known = self._starts(n, given, device)
+        starts, num_known = known_starts(given, n=n, bos_id=self.shape.bos_id, device=device)
         longest = (int(num_known.max()) if n else 1) + (steps or self.shape.context_tokens)
         ids = torch.full((n, longest), self.shape.eos_id, device=device)
         ids[:, : starts.shape[1]] = starts[:, :longest]
@@ -92,9 +91,7 @@ class ConditionedSequences(nn.Module):
             ended |= ids[:, place] == self.shape.eos_id
             if bool(ended.all()):
                 break
-        marks = ids[:, 1:] == self.shape.eos_id
-        mask = functional.pad((marks.long().cumsum(1) - marks.long()) == 0, (1, 0), value=True)
-        return Tokens(ids, mask, told)
+        return Tokens(ids, up_to_end(ids, eos_id=self.shape.eos_id), told)
 
     def _next(
         self,
@@ -107,26 +104,10 @@ class ConditionedSequences(nn.Module):
         pasts: list[list[list[Tensor]]],
         rng: torch.Generator | None,
     ) -> Int[Tensor, " n"]:
-        """One token for each row; the begin mark is never drawn. Source: arXiv:2207.12598, equation 6."""
+        """One token for each row; the begin mark is never drawn."""
         logits = self.net.step(last, None, told, place=place, past=pasts[0]).log_softmax(-1)
         if guidance != 1.0:
             plain = self.net.step(last, None, None, place=place, past=pasts[1]).log_softmax(-1)
-            logits = plain + guidance * (logits - plain)
+            logits = guided(plain, logits, guidance)
         logits[:, self.shape.bos_id] = -torch.inf
-        return choose(logits / temperature, rng=rng) if temperature else logits.argmax(-1)
-
-    def _starts(self, n: int, given: Any, device: torch.device) -> tuple[Int[Tensor, "n t"], Int[Tensor, " n"]]:
-        """Ids of which the first few of each row count, begin mark included, and how many."""
-        if given is None:
-            begin = torch.full((n, 1), self.shape.bos_id, device=device)
-            return begin, torch.ones(n, dtype=torch.long, device=device)
-        size = getattr(getattr(getattr(given, "batch", None), "ids", None), "shape", (n, 1))[1]
-        found = check_given(given, entries=(size,), n=n)
-        known = found.known.to(device)
-        count = known.sum(1)
-        if bool((known != (torch.arange(size, device=device) < count[:, None])).any()):
-            raise CapabilityError(
-                "this family goes from left to right: only the start of a sample can be given",
-                hint="train.family = 'diffusion' fills in any part",
-            )
-        return cast("Tokens", found.batch).ids.to(device), count
+        return draw(logits, temperature=temperature, rng=rng)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.config import AutoregressiveConfig
-from genwright.families.requests import asked, check_given, choose
+from genwright.families.requests import asked, check_given, choose, draw, guided
 from genwright.nets.causal import CausalReader
 
 PARTICLES = 16
@@ -118,8 +118,8 @@ class _Draw:
         logits = self._net.step(self._last, None, self._told, place=place, past=self._pasts[0]).log_softmax(-1)
         if self._guidance != 1.0:
             plain = self._net.step(self._last, None, None, place=place, past=self._pasts[1]).log_softmax(-1)
-            logits = _guided(plain, logits, self._guidance)
-        drawn = choose(logits / temperature, rng=rng) if temperature else logits.argmax(-1)
+            logits = guided(plain, logits, self._guidance)
+        drawn = draw(logits, temperature=temperature, rng=rng)
         held = self._known[:, place]
         self._last = torch.where(held, self._ids[:, place], drawn)
         self._ids[:, place] = self._last
@@ -146,8 +146,3 @@ class _Draw:
             return self._ids
         chosen = choose(self._weights, rng=rng)
         return self._ids.view(len(chosen), self._copies, -1)[torch.arange(len(chosen), device=chosen.device), chosen]
-
-
-def _guided(plain: Tensor, told: Tensor, guidance: float) -> Tensor:
-    """Log-probabilities moved away from those without the condition (arXiv:2207.12598, equation 6)."""
-    return torch.where(told.isinf(), told, plain + guidance * (told - plain))

@@ -12,7 +12,7 @@ from torch import Tensor
 from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Tokens, TokenShape
 from genwright.families.latent_class_config import LatentClassConfig
-from genwright.families.requests import check_given, check_numbers, choose
+from genwright.families.requests import check_given, check_numbers, choose, draw
 
 BLOCK_ROWS = 8192
 
@@ -103,6 +103,6 @@ class LatentClass:
         chosen = choose(self._joint(ids, known), rng=rng)
         for cell, (first, count) in enumerate(self.shape.cells):
             logits = self._logits[first : first + count, chosen].T
-            drawn = (choose(logits / temperature, rng=rng) if temperature else logits.argmax(1)) + first
+            drawn = draw(logits, temperature=temperature, rng=rng) + first
             ids[:, cell] = torch.where(known[:, cell], ids[:, cell], drawn)
         return Tokens(ids)

@@ -12,7 +12,7 @@ from torch import Tensor
 from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Given, Tokens, TokenShape
 from genwright.families.markov_config import MarkovConfig
-from genwright.families.requests import check_given, check_numbers
+from genwright.families.requests import check_given, check_numbers, up_to_end
 
 COLDEST = 1e-3  # at temperature 0 the likeliest token has all the chance but for rounding
 
@@ -161,8 +161,7 @@ class Markov:
             drawn = torch.multinomial(table[ids[:, place - self._stride]].softmax(1), 1, generator=rng)[:, 0]
             ended = (ids[:, self._stride : place] == self.shape.eos_id).any(1)
             ids[:, place] = torch.where(ended, self.shape.eos_id, drawn)
-        ends = (ids == self.shape.eos_id).long()
-        return Tokens(ids, ends.cumsum(1) - ends == 0)
+        return Tokens(ids, up_to_end(ids, eos_id=self.shape.eos_id))
 
 
 def _sum_ahead(table: Float[Tensor, "v v"], message: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:

@@ -20,8 +20,10 @@ from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.requests import (
     asked,
     check_given,
-    choose,
+    draw,
+    guided,
     uniform,
+    up_to_end,
 )
 
 
@@ -179,20 +181,16 @@ class MaskedDiffusion(nn.Module):
             now = (rank >= low[:, None]) & (rank < high[:, None]) & ~known
             row, place = now.nonzero(as_tuple=True)
             logits = self._guided(ids, told, guidance, row, place)
-            if temperature:
-                ids[row, place] = choose(logits / temperature, rng=rng)
-            else:
-                ids[row, place] = logits.argmax(-1)
+            ids[row, place] = draw(logits, temperature=temperature, rng=rng)
         return Tokens(ids, self._lengths(ids), told)
 
     def _guided(self, ids: Tensor, cond: Tensor | None, guidance: float, row: Tensor, place: Tensor) -> Tensor:
-        """Log-probabilities under the condition, moved away from those without (arXiv:2207.12598, equation 6)."""
+        """Log-probabilities at those places, under the condition."""
         told = self._logits(self.net(ids, cond)[row, place], place).log_softmax(-1)
         if guidance == 1.0:
             return told
         untold = self._logits(self.net(ids, None)[row, place], place).log_softmax(-1)
-        moved = untold + guidance * (told - untold)
-        return moved.masked_fill(told == -torch.inf, -torch.inf)
+        return guided(untold, told, guidance)
 
     def _start(self, n: int, given: Any, device: torch.device) -> tuple[Tensor, Tensor]:
         """Masks where nothing is known, and what is known."""
@@ -213,6 +211,4 @@ class MaskedDiffusion(nn.Module):
         """Marks all up to and with the first end mark after the first token."""
         if self.shape.cells:
             return None
-        ended = ids == self.shape.eos_id
-        ended[:, 0] = False
-        return (ended.long().cumsum(1) - ended.long()) == 0
+        return up_to_end(ids, eos_id=self.shape.eos_id)

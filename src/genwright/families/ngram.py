@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Bound, Given, Tokens, TokenShape
+from genwright.core.protocols import Bound, Tokens, TokenShape
 from genwright.families.ngram_config import NgramConfig
-from genwright.families.requests import check_given, check_numbers
+from genwright.families.requests import check_numbers, known_starts, up_to_end
 
 TOKENS_AT_ONCE = 1 << 20  # that are sorted together
 
@@ -124,7 +124,7 @@ class Ngram:
         check_numbers(n, steps=steps, temperature=temperature)
         if cond is not None or guidance != 1.0:
             raise CapabilityError("an n-gram model takes no condition", hint="use --given")
-        told, starts = self._start(n, given)
+        told, starts = known_starts(given, n=n, bos_id=self.shape.bos_id, device=torch.device("cpu"))
         ids = told[:, :1]
         ended = torch.zeros(n, dtype=torch.bool)
         for place in range(1, int(starts.max()) + (steps or self.shape.context_tokens) if n else 1):
@@ -136,8 +136,7 @@ class Ngram:
             ended |= ids[:, -1] == self.shape.eos_id
             if bool(ended.all()):
                 break
-        finished = (ids == self.shape.eos_id).long().cumsum(1)
-        return Tokens(ids, (finished - (ids == self.shape.eos_id).long()) == 0)
+        return Tokens(ids, up_to_end(ids, eos_id=self.shape.eos_id))
 
     def _chances(self, ids: Int[Tensor, "n t"]) -> Float[Tensor, "n v"]:
         """The probability of every token as the next one; of the begin mark none."""
@@ -158,18 +157,6 @@ class Ngram:
             total, kinds = counts.sum(1, keepdim=True), (last - first)[:, None]
             chance = torch.where(total > 0, (counts + kinds * chance) / (total + kinds).clamp_min(1), chance)
         return chance
-
-    def _start(self, n: int, given: Any) -> tuple[Int[Tensor, "n t"], Int[Tensor, " n"]]:
-        """Ids of which the first few of each row count, and how many."""
-        if given is None:
-            return torch.full((n, 1), self.shape.bos_id), torch.ones(n, dtype=torch.long)
-        size = getattr(getattr(getattr(given, "batch", None), "ids", None), "shape", (n, 1))[1]
-        found: Given = check_given(given, entries=(size,), n=n)
-        assert isinstance(found.batch, Tokens)
-        starts = found.known.sum(1).cpu()
-        if bool((found.known.cpu() != (torch.arange(size) < starts[:, None])).any()):
-            raise CapabilityError("an n-gram model goes from left to right: only the start of a sample can be given")
-        return found.batch.ids.cpu(), starts
 
 
 def _counted(batch: Tokens) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Given, Shape
+from genwright.core.protocols import Given, Shape, Tokens
 
 
 def asked(
@@ -102,6 +103,48 @@ def check_given(given: Any, /, *, entries: Sequence[int], n: int) -> Given:
             f"this model takes {wanted} for both"
         )
     return given
+
+
+def known_starts(
+    given: Any, /, *, n: int, bos_id: int, device: torch.device
+) -> tuple[Int[Tensor, "n t"], Int[Tensor, " n"]]:
+    """Ids of which the first few of each row count, begin mark included, and how many; the mark alone without `given`.
+
+    Raises:
+        CapabilityError: `given` does not fit, or what is known of a row is not its start.
+    """
+    if given is None:
+        return torch.full((n, 1), bos_id, device=device), torch.ones(n, dtype=torch.long, device=device)
+    size = getattr(getattr(getattr(given, "batch", None), "ids", None), "shape", (n, 1))[1]
+    found = check_given(given, entries=(size,), n=n)
+    known = found.known.to(device)
+    count = known.sum(1)
+    if bool((known != (torch.arange(size, device=device) < count[:, None])).any()):
+        raise CapabilityError(
+            "this family goes from left to right: only the start of a sample can be given",
+            hint="train.family = 'diffusion' fills in any part",
+        )
+    return cast("Tokens", found.batch).ids.to(device), count
+
+
+def up_to_end(ids: Int[Tensor, "n t"], /, *, eos_id: int) -> Bool[Tensor, "n t"]:
+    """Marks all up to and with the first end mark after the first token."""
+    ended = ids == eos_id
+    ended[:, 0] = False
+    return (ended.long().cumsum(1) - ended.long()) == 0
+
+
+def guided(plain: Tensor, told: Tensor, guidance: float, /) -> Tensor:
+    """Log-probabilities under a condition, moved away from those without it; what is impossible stays so.
+
+    Source: arXiv:2207.12598, equation 6.
+    """
+    return torch.where(told.isinf(), told, plain + guidance * (told - plain))
+
+
+def draw(logits: Tensor, /, *, temperature: float, rng: torch.Generator | None) -> Tensor:
+    """One index per row of (..., m) log-weights; the largest at temperature 0."""
+    return choose(logits / temperature, rng=rng) if temperature else logits.argmax(-1)
 
 
 def normal(size: Sequence[int], /, *, rng: torch.Generator | None, device: torch.device) -> Tensor:

@@ -22,6 +22,7 @@ from genwright.families.requests import (
     condition_for,
     normal,
     uniform,
+    up_to_end,
 )
 from genwright.families.vae_config import VaeConfig
 from genwright.families.vae_prior import LatentPrior, divergence_from_normal, log_posterior
@@ -215,9 +216,7 @@ class TokenVae(nn.Module):
     def _lengths(self, ids: Tensor) -> Tensor | None:
         if self.shape.cells:
             return None
-        ended = ids == self.shape.eos_id
-        ended[:, 0] = False
-        return (ended.long().cumsum(1) - ended.long()) == 0
+        return up_to_end(ids, eos_id=self.shape.eos_id)
 
     # --- sampling ------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from genwright.core.protocols import Bound, Clock, Grid, GridShape, Tokens
-from genwright.families.requests import asked, check_given, choose, condition_for
+from genwright.families.requests import asked, check_given, condition_for, draw
 from genwright.families.vae_config import VaeConfig
 from genwright.families.vae_observation import GridObservation
 from genwright.nets.conv import STRIDE, ConvDecoder, ConvEncoder
@@ -187,7 +187,7 @@ class VqVae(nn.Module):
             self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=self.counts.device
         )
         logits = self._code_logits().expand(n, -1, -1)
-        ids = choose(logits / temperature, rng=rng) if temperature else logits.argmax(-1)
+        ids = draw(logits, temperature=temperature, rng=rng)
         start = self.decode_codes(Tokens(ids, cond=told), temperature=temperature, rng=rng)
         return start if given is None else self.complete(start, given, steps=steps)
 

@@ -18,6 +18,7 @@ from genwright.core.digest import canonical_json
 from genwright.core.protocols import Encoded, Representation, TokenShape
 from genwright.modalities.molecule.config import SelfiesCodecConfig, SmilesCodecConfig
 from genwright.modalities.molecule.notation import GAP, AtomTokens, Notation, Selfies
+from genwright.modalities.sequences import padded, partly_known, sequences_of
 
 # A symbol is one character to the BPE: the first of a private range stands for what was never seen.
 _FIRST, _MOST_SYMBOLS = 0xE000, 6000
@@ -80,7 +81,7 @@ class SequenceCodec:
     def encode(self, rows: pa.Table) -> Encoded:
         """(n, longest) ids, and how many of each row count; what is longer is cut."""
         ids = self._ids([self.notation.split(smiles) for smiles in _smiles(rows)])
-        return _padded([one[: self._longest] for one in ids], width=self._longest)
+        return padded([one[: self._longest] for one in ids], width=self._longest)
 
     def encode_given(self, rows: pa.Table) -> Encoded:
         """Ids of what is given, the begin mark in front, and which are known; a null molecule is unknown.
@@ -91,13 +92,7 @@ class SequenceCodec:
         if "smiles" not in rows.column_names:
             raise DataError(f"what is given has no 'smiles' (it has: {', '.join(rows.column_names) or 'nothing'})")
         found = [self._given(smiles) for smiles in _smiles(rows)]
-        plain = [[0 if token is None else token for token in ids] for ids in found]
-        encoded = _padded(plain, width=max(map(len, found), default=0))
-        known = np.zeros((len(found), encoded.values.shape[1] + 2), dtype=np.bool_)
-        known[:, 0] = True
-        for row, ids in enumerate(found):
-            known[row, 1 : len(ids) + 1] = [token is not None for token in ids]
-        return Encoded(encoded.values, encoded.lengths, known=known)
+        return partly_known(found)
 
     def _given(self, smiles: str) -> list[int | None]:
         """Ids of the symbols, None for each that is to be found."""
@@ -114,11 +109,8 @@ class SequenceCodec:
 
     def decode(self, encoded: Encoded) -> pa.Table:
         """One `smiles` per row; marks stand for nothing."""
-        values = np.asarray(encoded.values)
-        lengths = np.full(len(values), values.shape[1]) if encoded.lengths is None else encoded.lengths
         texts = [
-            "".join(self._texts[token] for token in row[:length].tolist() if token < len(self._texts))
-            for row, length in zip(values, lengths.tolist(), strict=True)
+            "".join(self._texts[token] for token in ids if token < len(self._texts)) for ids in sequences_of(encoded)
         ]
         return pa.table({"smiles": pa.array([self.notation.join(text) for text in texts], pa.string())})
 
@@ -170,11 +162,3 @@ class SelfiesCodec(SequenceCodec):
 
 def _smiles(rows: pa.Table) -> list[str]:
     return [text or "" for text in rows.column("smiles").to_pylist()]
-
-
-def _padded(ids: Sequence[Sequence[int]], *, width: int) -> Encoded:
-    lengths = np.array([len(one) for one in ids], dtype=np.int64)
-    values = np.zeros((len(ids), width), dtype=np.int32)
-    for row, one in enumerate(ids):
-        values[row, : len(one)] = one
-    return Encoded(values, lengths)

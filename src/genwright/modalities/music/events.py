@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from genwright.core import DataError
 from genwright.core.digest import canonical_json
 from genwright.core.protocols import Encoded, Representation, TokenShape
+from genwright.modalities.sequences import padded, partly_known, sequences_of
 
 GAP = "?"
 
@@ -59,20 +59,13 @@ class EventCodec:
 
     def encode(self, rows: pa.Table) -> Encoded:
         """(n, longest) ids, and how many of each row count."""
-        return self._padded(self._sequences(rows), self._shape.context_tokens - 1)
+        return padded(self._sequences(rows), width=self._shape.context_tokens - 1)
 
     def _sequences(self, rows: pa.Table) -> list[list[int]]:
         texts = rows.column("tune").to_pylist()
         # Longer tunes than any of train are cut off there: the model has no position beyond.
         most = self._shape.context_tokens - 1
         return [[self._ids[word] for word in text.split() if word in self._ids][:most] for text in texts]
-
-    def _padded(self, sequences: Sequence[Sequence[int]], width: int) -> Encoded:
-        lengths = np.array([len(one) for one in sequences], dtype=np.int64)
-        values = np.zeros((len(sequences), width), dtype=np.int64)
-        for row, one in enumerate(sequences):
-            values[row, : len(one)] = one
-        return Encoded(values, lengths=lengths)
 
     def encode_given(self, rows: pa.Table) -> Encoded:
         """Ids of what is given, which stands after the begin mark; a word `?`, and a null tune, is unknown.
@@ -83,25 +76,15 @@ class EventCodec:
         if "tune" not in rows.column_names:
             raise DataError("what is given has no 'tune'", hint='give \'{"tune": ":24 67 69"}\', the start of a tune')
         texts = [(text or "").split() for text in rows.column("tune").to_pylist()]
-        width = max(map(len, texts), default=0)
-        known = np.zeros((len(texts), width + 2), dtype=np.bool_)
-        known[:, 0] = True
-        for row, words in enumerate(texts):
+        for words in texts:
             strange = next((word for word in words if word != GAP and word not in self._ids), None)
             if strange is not None:
                 raise DataError(f"'{strange}' is given, and no tune of the train split has it")
-            known[row, 1 : len(words) + 1] = [word != GAP for word in words]
-        return replace(
-            self._padded([[self._ids.get(word, 0) for word in words] for words in texts], width), known=known
-        )
+        return partly_known([[self._ids.get(word) for word in words] for words in texts])
 
     def decode(self, encoded: Encoded) -> pa.Table:
         """A text per tune; ids of no word are left out."""
-        lengths = encoded.lengths if encoded.lengths is not None else np.full(len(encoded), encoded.values.shape[1])
-        texts = [
-            " ".join(self._words[one] for one in row[:length].tolist() if one < len(self._words))
-            for row, length in zip(encoded.values, lengths.tolist(), strict=True)
-        ]
+        texts = [" ".join(self._words[one] for one in ids if one < len(self._words)) for ids in sequences_of(encoded)]
         return pa.table({"tune": pa.array(texts, pa.string())})
 
     def units(self, rows: pa.Table) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from genwright.core import DataError, IntegrityError
 from genwright.core.digest import canonical_json
 from genwright.core.protocols import Codec, Encoded, Representation, TokenShape
+from genwright.modalities.sequences import padded, partly_known, sequences_of
 from genwright.modalities.text.bpe import BpeCodec
 from genwright.modalities.text.bytes import BytesCodec
 from genwright.modalities.text.config import BpeConfig, BytesConfig
@@ -60,7 +61,7 @@ class PassageCodec:
 
     def encode(self, rows: pa.Table) -> Encoded:
         """(n, longest) ids, and how many of each row count."""
-        return _padded([one[: self._longest] for one in self._codec.encode(_texts(rows))], width=self._longest)
+        return padded([one[: self._longest] for one in self._codec.encode(_texts(rows))], width=self._longest)
 
     def encode_given(self, rows: pa.Table) -> Encoded:
         """Ids of what is given, the begin mark in front, and which are known; a null passage is unknown.
@@ -71,15 +72,7 @@ class PassageCodec:
         if "text" not in rows.column_names:
             raise DataError(f"what is given has no 'text' (it has: {', '.join(rows.column_names) or 'nothing'})")
         found = [self._given(text) for text in _texts(rows)]
-        encoded = _padded(
-            [[0 if token is None else token for token in ids] for ids in found],
-            width=max((len(ids) for ids in found), default=0),
-        )
-        known = np.zeros((len(found), encoded.values.shape[1] + 2), dtype=np.bool_)
-        known[:, 0] = True
-        for row, ids in enumerate(found):
-            known[row, 1 : len(ids) + 1] = [token is not None for token in ids]
-        return Encoded(encoded.values, encoded.lengths, known=known)
+        return partly_known(found)
 
     def _given(self, text: str) -> list[int | None]:
         ids: list[int | None] = []
@@ -90,10 +83,7 @@ class PassageCodec:
 
     def decode(self, encoded: Encoded) -> pa.Table:
         """One `text` per row; marks stand for nothing."""
-        values = np.asarray(encoded.values)
-        lengths = np.full(len(values), values.shape[1]) if encoded.lengths is None else encoded.lengths
-        rows = [row[:length].tolist() for row, length in zip(values, lengths.tolist(), strict=True)]
-        return pa.table({"text": pa.array(self._codec.decode(rows), pa.string())})
+        return pa.table({"text": pa.array(self._codec.decode(list(sequences_of(encoded))), pa.string())})
 
     def units(self, rows: pa.Table) -> NDArray[np.float64]:
         """The bytes of each passage, however it is cut into tokens."""
@@ -135,11 +125,3 @@ class PassageBytes(PassageCodec):
 
 def _texts(rows: pa.Table) -> list[str]:
     return [text or "" for text in rows.column("text").to_pylist()]
-
-
-def _padded(ids: Sequence[Any], *, width: int) -> Encoded:
-    lengths = np.array([len(one) for one in ids], dtype=np.int64)
-    values = np.zeros((len(ids), width), dtype=np.int32)
-    for row, one in enumerate(ids):
-        values[row, : len(one)] = one
-    return Encoded(values, lengths)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from genwright.core import DataError
 
 SPLITS = ("train", "validation", "test")
+TAKEN = ("id", "group", "source", "licence", "split")  # what the dataset itself calls its columns
 _BATCH_DOCUMENTS = 32
 _BATCH_ROWS = 2048
 

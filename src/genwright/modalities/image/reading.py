@@ -11,11 +11,12 @@ import pyarrow as pa
 from genwright.core import DataError
 from genwright.core.protocols import Unreadable
 from genwright.core.registry import load_reference
+from genwright.modalities.dataset import TAKEN
 from genwright.modalities.files.sources import SourceFile, list_files
 from genwright.modalities.image.config import ImageSourceConfig
 from genwright.modalities.image.frame import Frame
 from genwright.modalities.image.pixels import IMAGE, pictures_of
-from genwright.modalities.image.shot import TAKEN, Shot
+from genwright.modalities.image.shot import Shot
 
 ROWS_AT_ONCE = 1024
 PICTURES = (".png", ".jpg", ".jpeg")
@@ -103,7 +104,9 @@ class _Builder:
             IMAGE: pictures_of(one.levels for one in held),
         }
         for name in held[0].others:
-            columns[f"{name}_" if name in TAKEN else name] = self._column(name, [one.others[name] for one in held])
+            columns[f"{name}_" if name in (*TAKEN, IMAGE) else name] = self._column(
+                name, [one.others[name] for one in held]
+            )
         if self._source.split is not None:
             columns["split"] = pa.array([self._source.split] * len(held), pa.string())
         return pa.table(columns)

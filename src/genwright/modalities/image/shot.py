@@ -11,8 +11,6 @@ from genwright.core.protocols import Unreadable
 from genwright.modalities.image.config import ImageSourceConfig
 from genwright.modalities.image.pixels import Levels
 
-TAKEN = ("id", "group", "source", "licence", "split", "image")  # what the dataset itself calls its columns
-
 
 @dataclass(frozen=True)
 class Shot:

@@ -12,10 +12,10 @@ from pyarrow import csv
 
 from genwright.core import DataError
 from genwright.core.protocols import Unreadable
+from genwright.modalities.dataset import TAKEN
 from genwright.modalities.files.sources import SourceFile, list_files
 from genwright.modalities.table.config import TableSourceConfig
 
-TAKEN = ("id", "group", "source", "licence", "split")  # what the dataset itself calls its columns
 ROWS_AT_ONCE = 1 << 16
 
 

@@ -35,6 +35,16 @@ def test_lines_of_smiles_become_canonical_rows_with_scaffolds_and_properties(tmp
     assert rows[0]["group"] == "Cc1ccccc1"
 
 
+def test_every_so_many_molecules_are_read(tmp_path):
+    (tmp_path / "a.smi").write_text("smiles\nC\nCC\nCCC\nCCCC\nCCCCC\n")
+    rows, _ = read(tmp_path, "a.smi", every=2)
+    assert [(row["id"], row["smiles"]) for row in rows] == [
+        ("a.smi:line 2", "C"),
+        ("a.smi:line 4", "CCC"),
+        ("a.smi:line 6", "CCCCC"),
+    ]
+
+
 @pytest.mark.parametrize("form", ["csv", "csv.gz", "tsv", "parquet"])
 def test_tables_keep_names_and_numbers(tmp_path, form):
     columns = {"name": ["x", "y"], "SMILES": [BENZENE, ETHANOL], "activity": [1.5, None]}

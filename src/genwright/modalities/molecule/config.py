@@ -18,7 +18,8 @@ class MoleculeSourceConfig(FilesConfig):
     All but Parquet may be gzipped. `smiles_column` and `id_column` are of CSV and Parquet; without a name the SMILES
     column is the one that is called so. `columns` are numbers that are kept (of an SDF its properties), `properties`
     are computed: Crippen's logP, QED, synthetic accessibility, weight in Da. With `group = "scaffold"` molecules of one
-    Murcko scaffold stay in one split.
+    Murcko scaffold stay in one split. Of a file every `every`-th molecule is read: neighbours in a catalogue are alike,
+    so the first ones are no sample of it.
     """
 
     format: Literal["auto", "smiles", "csv", "parquet", "sdf"] = "auto"
@@ -27,6 +28,7 @@ class MoleculeSourceConfig(FilesConfig):
     id_column: str | None = None
     columns: tuple[str, ...] = ()
     properties: tuple[Property, ...] = ()
+    every: int = Field(default=1, ge=1)
     group: Literal["scaffold", "molecule"] = "scaffold"
 
 

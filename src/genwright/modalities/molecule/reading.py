@@ -46,7 +46,7 @@ def read_molecules(source: MoleculeSourceConfig, /, *, root: Path) -> Iterator[p
     """
     for file in list_files(source, root=root):
         try:
-            records = _records(file, source)
+            records = islice(_records(file, source), 0, None, source.every)
             while block := list(islice(records, ROWS_AT_ONCE)):
                 yield from _table(block, file, source)
         except (OSError, EOFError, UnicodeDecodeError, pa.ArrowException) as error:

@@ -37,6 +37,7 @@ Estimator = Literal[
     "frechet",
     "frechet_ratio",
     "kid",
+    "epsilon",
 ]
 
 
@@ -47,7 +48,8 @@ class Derivation:
     `columns` maps the estimator's roles to column names (see `genwright.measure.derive`);
     rows are kept where every `where` column equals its value; `cluster` names the column whose
     values are resampled together; `scale` multiplies, then `transform` maps the estimate. `parameter` is the
-    level of a `quantile` and the number of blocks of a `kid` (None: 10); other estimators have none.
+    level of a `quantile`, the number of blocks of a `kid` (None: 10) and the delta of an `epsilon`; other estimators
+    have none.
     """
 
     estimator: Estimator

@@ -143,7 +143,7 @@ class AnyOrder(nn.Module):
         """The score of every id, of which each cell compares its own."""
         # A product with marks: to gather rows for each cell and add them up takes longer, forward and backward.
         weight = self.known_embedding.weight
-        marks = weight.new_zeros(len(ids), len(weight)).scatter_add_(1, ids, known.to(weight.dtype))
+        marks = weight.new_zeros(len(ids), len(weight)).scatter_add(1, ids, known.to(weight.dtype))
         inputs = marks @ weight + (~known).to(weight.dtype) @ self.unknown_embedding.weight
         scores: Tensor = self.net(inputs, cond=cond)
         return scores

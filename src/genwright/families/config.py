@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from genwright.core import Component, Config, component_field
-from genwright.core.representations import Shape, TokenShape
+from genwright.core.representations import Representation, Shape, TokenShape
 from genwright.nets import NetConfig, TransformerConfig
 
 # Hidden entries per layer of the dial over a fixed layout, by order.
@@ -32,6 +32,11 @@ class FamilyConfig(Config):
     @abstractmethod
     def learning_rate(self) -> float:
         """AdamW's learning rate where none is asked for."""
+
+    def not_private(self, representation: Representation, /) -> str | None:
+        """Why the family cannot be trained with differential privacy; None where each row has a loss of its own."""
+        del representation
+        return "it has no loss of each row alone"
 
 
 class AutoregressiveConfig(FamilyConfig):
@@ -89,6 +94,12 @@ class AutoregressiveConfig(FamilyConfig):
         if self.cell_width and self.order == "layout":
             return float(0.003 * (512 / self.cell_width) ** 0.5)
         return 0.004 if self.cell_width else self._net().learning_rate()
+
+    def not_private(self, representation: Representation, /) -> str | None:
+        """None, but for a mixture of experts."""
+        del representation
+        mixed = isinstance(self.net, TransformerConfig) and self.net.num_experts
+        return "a mixture of experts balances the rows of a batch" if mixed else None
 
     def _net(self) -> NetConfig:
         if not isinstance(self.net, NetConfig):

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from genwright.core import Component, component, component_field
-from genwright.core.representations import GridShape, Shape, representation_of
+from genwright.core.representations import GridShape, Representation, Shape, representation_of
 from genwright.families.config import FamilyConfig
 from genwright.nets import BackboneConfig
 
@@ -52,6 +52,10 @@ class DiffusionConfig(FamilyConfig):
     def num_parameters(self, *, shape: Shape) -> None:
         """Counted once it is built."""
         del shape
+
+    def not_private(self, representation: Representation, /) -> None:
+        """None: each row has a noise level and a loss of its own."""
+        del representation
 
     def learning_rate(self) -> float:
         """The net's."""

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from genwright.core import Component
-from genwright.core.representations import GridShape, Shape, TokenShape
+from genwright.core.representations import GridShape, Representation, Shape, TokenShape
 from genwright.families.config import FamilyConfig
 
 GRID_WIDTH_PER_LAYER = 8
@@ -44,6 +44,11 @@ class GanConfig(FamilyConfig):
     def num_parameters(self, *, shape: Shape) -> None:
         """Counted once it is built."""
         del shape
+
+    def not_private(self, representation: Representation, /) -> str:
+        """Always a reason."""
+        del representation
+        return "noise on its critic alone would do, and is not there"
 
     def learning_rate(self) -> float:
         """0.0005, for AdamW (assumption)."""

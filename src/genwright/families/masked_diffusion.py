@@ -25,6 +25,7 @@ from genwright.families.requests import (
     uniform,
     up_to_end,
 )
+from genwright.nets.plain import is_plain
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class MaskedDiffusion(nn.Module):
     def losses(self, batch: Tokens, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
         """The bound in nats per token, at numbers of masked tokens that are spread evenly over the batch."""
         del clock
-        if batch.mask is not None and not self.shape.cells:
+        if batch.mask is not None and not self.shape.cells and not self.filled_up:
             self.filled_up.fill_(1.0)
         rows = self._rows(batch)
         count = len(rows.ids)
@@ -119,11 +120,18 @@ class MaskedDiffusion(nn.Module):
         rank = keys.masked_fill(~rows.free, 2.0).argsort(1).argsort(1)
         masked = (rank < masked_count[:, None]) & rows.free
         hidden = self.net(rows.ids.masked_fill(masked, self.mask_id), rows.cond, rows.seen)
+        if is_plain():  # there, shapes must not depend on which tokens are masked
+            return (self._nats_everywhere(hidden, rows.ids) * masked).sum(1) * total / masked_count.clamp_min(1)
         row, place = masked.nonzero(as_tuple=True)
         logits = self._logits(hidden[row, place], place)
         nats = functional.cross_entropy(logits, rows.ids[row, place], reduction="none")
         summed = torch.zeros(len(total), device=nats.device).index_add(0, row, nats)
         return summed * total / masked_count.clamp_min(1)
+
+    def _nats_everywhere(self, hidden: Float[Tensor, "b t d"], ids: Int[Tensor, "b t"]) -> Float[Tensor, "b t"]:
+        place = torch.arange(ids.shape[1], device=ids.device).repeat(len(ids))
+        logits = self._logits(hidden.flatten(0, 1), place)
+        return functional.cross_entropy(logits, ids.flatten(), reduction="none").view(ids.shape)
 
     def _logits(self, hidden: Float[Tensor, "m d"], place: Int[Tensor, " m"]) -> Float[Tensor, "m v"]:
         """Float32 logits at those positions: of the mask never, of a fixed layout only what the position may hold."""

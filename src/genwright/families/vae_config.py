@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from genwright.core import Component
-from genwright.core.representations import GridShape, Shape, TokenShape
+from genwright.core.representations import GridShape, Representation, Shape, TokenShape
 from genwright.families.config import FamilyConfig
 
 GRID_WIDTH_PER_LAYER = 8
@@ -69,6 +69,11 @@ class VaeConfig(FamilyConfig):
     def num_parameters(self, *, shape: Shape) -> None:
         """Counted once it is built."""
         del shape
+
+    def not_private(self, representation: Representation, /) -> str | None:
+        """None over tokens."""
+        over = "its observation noise is that of a batch; over tokens it has none"
+        return None if representation == "tokens" else over
 
     def learning_rate(self) -> float:
         """0.002 (assumption, tuned on small images); over tokens that of the causal net of this width."""

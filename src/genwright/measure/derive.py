@@ -9,6 +9,7 @@ from genwright.core import DataError, Derivation, Estimate
 from genwright.measure import distributions, features, intervals, ranks
 from genwright.measure.arrays import Arrays
 from genwright.measure.paired_tests import mcnemar, wilcoxon
+from genwright.measure.privacy import epsilon
 from genwright.measure.roles import check
 from genwright.measure.scores import Columns
 from genwright.measure.statistic import Statistic, Term
@@ -223,4 +224,5 @@ _ESTIMATORS: dict[str, Callable[[Rows, Derivation], Estimate]] = {
     **dict.fromkeys(("wilcoxon_p", "mcnemar_p", "delong_p"), _test),
     **dict.fromkeys(_WEIGHTED, _weighted),
     "kid": _kernel,
+    "epsilon": epsilon,
 }

@@ -20,6 +20,7 @@ ROLES: dict[str, frozenset[str]] = {
     **dict.fromkeys(("auc_difference", "delong_p"), frozenset({"a", "b", "label"})),
     **dict.fromkeys(("total_variation", "jensen_shannon", "cosine", "wasserstein"), _SIDES),
     **dict.fromkeys(("frechet", "frechet_ratio", "kid"), frozenset({"side"})),
+    "epsilon": frozenset({"noise", "rate", "steps"}),
 }
 OF_FEATURES = frozenset({"frechet", "frechet_ratio", "kid"})
 OF_CATEGORIES = frozenset({"entropy", "total_variation", "jensen_shannon", "cosine"})
@@ -31,7 +32,7 @@ _INTERVALS: dict[str, frozenset[str]] = {
         ("count", "sum", "min", "max", "mean", "ratio", "mean_difference", "ratio_difference", "mae", "rmse"),
         frozenset({"bootstrap", "t"}),
     ),
-    **dict.fromkeys(("wilcoxon_p", "mcnemar_p", "delong_p"), frozenset()),
+    **dict.fromkeys(("wilcoxon_p", "mcnemar_p", "delong_p", "epsilon"), frozenset()),
     "proportion": frozenset({"bootstrap", "t", "wilson"}),
     **dict.fromkeys(("pearson", "spearman"), frozenset({"bootstrap", "fisher"})),
     **dict.fromkeys(("auc", "auc_difference"), frozenset({"bootstrap", "delong"})),
@@ -79,5 +80,8 @@ def _check_parameter(derivation: Derivation) -> None:
     elif name == "kid":
         if given is not None and (given < 2 or given != int(given)):
             raise SpecError(f"parameter is {given}; for kid it is the number of blocks, a whole number from 2 on")
+    elif name == "epsilon":
+        if given is None or not 0 < given < 1:
+            raise SpecError(f"parameter is {given}; an epsilon needs its delta there, between 0 and 1")
     elif given is not None:
         raise SpecError(f"parameter is {given}, but {name} has none")

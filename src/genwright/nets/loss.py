@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
+
+from genwright.nets.plain import is_plain
 
 # Assumption from one machine: 256 rows x 4,096 logits x 4 bytes stay in the last-level cache. Not tuned on GPUs.
 BLOCK_LOGITS_CPU = 1 << 20
@@ -21,6 +24,10 @@ def linear_cross_entropy(
     token_weights: Float[Tensor, " n"] | None,
 ) -> Float[Tensor, ""]:
     """Mean nats per token (by `token_weights` where given), differentiable in hidden, weight and bias, float32."""
+    if is_plain():
+        logits = functional.linear(hidden, weight, bias).float()
+        nats = functional.cross_entropy(logits, targets, reduction="none")
+        return (nats * _shares(targets, token_weights)).sum()
     result: Tensor = _LinearCrossEntropy.apply(hidden, weight, bias, targets, token_weights)  # type: ignore[no-untyped-call]
     return result
 
@@ -46,7 +53,7 @@ def _blocks(num_tokens: int, *, weight: Tensor) -> list[slice]:
 
 def _block_nll(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Nats per token, and the log-probabilities they come from."""
-    log_probs = torch.nn.functional.linear(hidden, weight, bias).float().log_softmax(-1)
+    log_probs = functional.linear(hidden, weight, bias).float().log_softmax(-1)
     return -log_probs.gather(1, targets[:, None]).squeeze(1), log_probs
 
 

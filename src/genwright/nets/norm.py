@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from genwright.nets.plain import is_plain
+
 
 class RmsNorm(nn.Module):
     """x / rms(x) * weight. Source: arXiv:1910.07467, equation 4."""
@@ -19,7 +21,7 @@ class RmsNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
         """The normalised input, in its own precision; the mean square is taken in float32."""
-        if not torch.is_grad_enabled():
+        if is_plain() or not torch.is_grad_enabled():
             return x * _inverse_rms(x, eps=self.eps) * self.weight
         out: Tensor = _RmsNorm.apply(x, self.weight, self.eps)  # type: ignore[no-untyped-call]
         return out

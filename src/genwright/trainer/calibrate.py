@@ -131,7 +131,7 @@ class Calibration:
 
     def decide(self) -> dict[str, Any]:
         """The number of steps and of looks at the validation split, and whether to compile, as plain JSON."""
-        wanted = self.settings.config.compile
+        wanted = "off" if self.settings.mechanism else self.settings.config.compile
         fixed = None if self._budget.seconds is not None else self._steps_without_clock()
         cost = None if fixed and wanted != "auto" else self._cost(compiled=False)
         seconds = self._seconds_ahead(fixed, cost)

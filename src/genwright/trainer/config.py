@@ -109,13 +109,37 @@ class ValidationConfig(Config):
     keep: Literal["best", "last"] = "best"
 
 
+class PrivacyConfig(Config):
+    """Differential privacy of the train split: what is spent, or how much noise there is; one of the two.
+
+    `epsilon` is what the whole training may spend at `delta`; `noise_multiplier` is the deviation of the noise over
+    `max_grad_norm`, the bound on what a `unit` moves in one step. A unit is a group of rows (a person's), or a row.
+    Random draws follow from a number that the ledger keeps to itself; `seed` puts another in its place, and whoever
+    knows it can take the noise away.
+    """
+
+    epsilon: float | None = Field(default=None, gt=0.0)
+    noise_multiplier: float | None = Field(default=None, gt=0.0)
+    delta: float = Field(default=1e-5, gt=0.0, lt=1.0)
+    max_grad_norm: float = Field(default=1.0, gt=0.0)
+    unit: Literal["group", "row"] = "group"
+    seed: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.epsilon is None) == (self.noise_multiplier is None):
+            raise ValueError("one of epsilon and noise_multiplier is needed, such as epsilon = 8.0")
+        return self
+
+
 class TrainerConfig(Config):
     """One loop for every family.
 
     A step takes `batch_tokens` tokens of a text, or `batch_samples` samples of what does not come as a stream.
     `micro_batch_tokens` bounds what is in memory at once; the rest of a batch is accumulated. `average` is the
     length of the exponential moving average as a fraction of the budget; 0 keeps none. `compile = "auto"` compiles
-    where the budget is so long that it pays.
+    where the budget is so long that it pays. `privacy` bounds what the weights can tell of any one unit of the train
+    split.
     """
 
     budget: BudgetConfig = BudgetConfig()
@@ -132,3 +156,4 @@ class TrainerConfig(Config):
     checkpoint_seconds: float = Field(default=30.0, gt=0.0)
     log_lines: int = Field(default=100, ge=1)
     runaway_factor: float = Field(default=3.0, gt=1.0)
+    privacy: PrivacyConfig | None = None

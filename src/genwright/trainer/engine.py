@@ -16,6 +16,7 @@ from genwright.core.rng import derive_seed
 from genwright.trainer import distributed
 from genwright.trainer.config import TrainerConfig
 from genwright.trainer.optim import PartOptimiser
+from genwright.trainer.private import Mechanism, PrivateGradients
 from genwright.trainer.sharding import shard, whole
 
 Losses = Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]
@@ -46,6 +47,7 @@ class EngineSettings:
     micro_rows: int
     learning_rate: float
     seed: int
+    mechanism: Mechanism | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,9 @@ class Engine:
         self.windows = {part: _window(family, part) for part in family.parts()}
         self.settled: set[str] = set()
         self.parts = self._make_parts(originals, embeddings)
+        self.private = None
+        if (mechanism := settings.mechanism) is not None:
+            self.private = PrivateGradients(family, mechanism=mechanism, micro_rows=settings.micro_rows)
         family.train()
 
     def _make_parts(self, originals: dict[str, Tensor], embeddings: set[str]) -> dict[str, PartOptimiser]:
@@ -103,11 +108,10 @@ class Engine:
         torch.manual_seed(derive_seed(settings.seed, f"step {index} rank {distributed.rank()}"))
         clock = Clock(index, index / num_steps if fraction is None else fraction)
         self._settle(clock.fraction)
-        streams = [self.family.losses(batch, clock) for batch in self._batches(index)]
-        sums: dict[str, Tensor] = {}
+        sums: dict[str, float] = {}
         norm = 0.0
         parts: list[str] = []
-        while (part := self._accumulate(streams, sums)) is not None:
+        for part in self._gradients(index, clock, sums):
             parts.append(part)
             optimiser = self.parts[part]
             if not self.sharded:  # there the backward pass has done it
@@ -117,7 +121,21 @@ class Engine:
             norm = max(norm, optimiser.step(settings.config.schedule.rate(local)))
             steps = (end - start) * num_steps
             optimiser.update_average(_average_decay(local * steps, horizon=settings.config.average * steps))
-        return StepResult({name: float(value) / len(streams) for name, value in sums.items()}, norm, parts)
+        return StepResult(sums, norm, parts)
+
+    def _gradients(self, index: int, clock: Clock, logs: dict[str, float]) -> Iterator[str]:
+        """Each part in turn, once its gradients are there; in the end `logs` holds the means over the batch."""
+        if self.private is not None:
+            (only,) = self.parts
+            self.parts[only].clear()
+            logs["loss"] = self.private.fill(index, clock)
+            yield only
+            return
+        streams = [self.family.losses(batch, clock) for batch in self._batches(index)]
+        sums: dict[str, Tensor] = {}
+        while (part := self._accumulate(streams, sums)) is not None:
+            yield part
+        logs.update({name: float(value) / len(streams) for name, value in sums.items()})
 
     def _settle(self, fraction: float) -> None:
         """A part whose window is over keeps its averaged weights: later parts build on what will be saved."""

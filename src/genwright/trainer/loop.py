@@ -19,6 +19,7 @@ from genwright.trainer.calibrate import Calibration, choose_precision
 from genwright.trainer.checkpoint import Saved, load_checkpoint, save_checkpoint
 from genwright.trainer.config import TrainerConfig
 from genwright.trainer.engine import Engine, EngineSettings, Feed, StepResult
+from genwright.trainer.private import Mechanism, multiplier_for
 
 CHECKPOINT_COST_SHARE = 0.02
 SMOOTHING = 0.9
@@ -26,7 +27,10 @@ SMOOTHING = 0.9
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be trained on what. `validation` batches are looked at in full each time."""
+    """What is to be trained on what. `validation` batches are looked at in full each time.
+
+    With a `mechanism` training is private, and its draws take the place of the feed's.
+    """
 
     family: Any
     feed: Feed
@@ -34,6 +38,7 @@ class Job:
     batch_rows: int
     micro_rows: int
     learning_rate: float
+    mechanism: Mechanism | None = None
 
 
 @dataclass
@@ -58,7 +63,10 @@ class LogRow:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The weights to keep (float32, by parameter name), where they come from, and the log."""
+    """The weights to keep (float32, by parameter name), where they come from, and the log.
+
+    `mechanism` is what made every step private, where it was.
+    """
 
     tensors: Mapping[str, Tensor]
     num_steps: int
@@ -66,6 +74,7 @@ class Outcome:
     precision: str
     compiled: bool
     log: Sequence[LogRow]
+    mechanism: Mechanism | None = None
 
 
 @dataclass
@@ -120,7 +129,8 @@ class _Run:
 
     def _settings(self) -> EngineSettings:
         job, context = self.job, self.context
-        needs_float32 = bool(getattr(job.family, "needs_float32", False))
+        private = job.mechanism is not None
+        needs_float32 = private or bool(getattr(job.family, "needs_float32", False))
         precision = distributed.decide(
             context,
             "precision",
@@ -134,6 +144,7 @@ class _Run:
             micro_rows=job.micro_rows,
             learning_rate=job.learning_rate,
             seed=context.seed_for("train"),
+            mechanism=job.mechanism,
         )
         calibration = Calibration(
             family=job.family,
@@ -146,7 +157,18 @@ class _Run:
         )
         plan = distributed.decide(context, "training plan", calibration.decide)
         self.num_steps, self.num_looks = int(plan["num_steps"]), int(plan["num_looks"])
-        return replace(settings, compiled=bool(plan["compiled"]))
+        return replace(settings, compiled=bool(plan["compiled"]), mechanism=self._with_noise(job.mechanism))
+
+    def _with_noise(self, mechanism: Mechanism | None) -> Mechanism | None:
+        """The mechanism with the noise that the number of steps asks for."""
+        asked = self.config.privacy
+        if mechanism is None or asked is None:
+            return None
+
+        def find() -> float:
+            return multiplier_for(asked, rate=mechanism.rate, num_steps=self.num_steps)
+
+        return replace(mechanism, multiplier=float(self.context.decide("noise multiplier", find)))
 
     def run(self) -> Outcome:
         self._restore()
@@ -194,7 +216,8 @@ class _Run:
             state.parts, state.parts_step = result.parts, state.step
         state.smooth_loss = SMOOTHING * state.smooth_loss + (1.0 - SMOOTHING) * loss
         runaway = state.smooth_loss > self.config.runaway_factor * max(state.first_loss, 1e-3)
-        runaway = runaway and state.step - state.parts_step > 10
+        # A private run is not stopped by its losses: that would tell of the rows that they are of.
+        runaway = runaway and state.step - state.parts_step > 10 and self.job.mechanism is None
         if math.isfinite(loss) and math.isfinite(result.gradient_norm) and not runaway:
             return
         rate = self.job.learning_rate * self.config.schedule.rate(state.step / self.num_steps)
@@ -217,7 +240,8 @@ class _Run:
         row = LogRow(
             step=step,
             units=step * self.batch_units,
-            train_loss=sum(state.since_log) / len(state.since_log),
+            # A loss on the train split is no private number.
+            train_loss=None if self.job.mechanism else sum(state.since_log) / len(state.since_log),
             learning_rate=self.job.learning_rate * self.config.schedule.rate((step - 1) / self.num_steps),
             gradient_norm=result.gradient_norm,
             step_wall_seconds=state.step_wall_seconds,
@@ -314,4 +338,5 @@ class _Run:
             precision=settings.precision,
             compiled=settings.compiled,
             log=[LogRow(**row) for row in self.state.log],
+            mechanism=settings.mechanism,
         )

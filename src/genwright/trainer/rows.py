@@ -136,17 +136,19 @@ class RowFeed:
     def take(self, first: int, /, *, count: int) -> Batch:
         """Rows first .. first + count - 1 of the whole training."""
         places = [divmod(index, len(self)) for index in range(first, first + count)]
-        rows = np.array([self._order(epoch)[place] for epoch, place in places], dtype=np.int64)
-        batch = to_batch(_rows(self._encoded, rows), shape=self._shape, device=self._device)
+        batch = self.rows(np.array([self._order(epoch)[place] for epoch, place in places], dtype=np.int64))
         if self._alike_rows is None or not isinstance(batch, Tokens):
             return batch
         return replace(batch, mean_tokens=self._mean_tokens)
 
+    def rows(self, numbers: NDArray[np.int64], /) -> Batch:
+        """The rows with those numbers in the file."""
+        return to_batch(_rows(self._encoded, numbers), shape=self._shape, device=self._device)
+
     def all_batches(self, *, size: int) -> Iterator[Batch]:
         """Every row once, in the order of the file."""
         for at in range(0, len(self), size):
-            rows = np.arange(at, min(at + size, len(self)))
-            yield to_batch(_rows(self._encoded, rows), shape=self._shape, device=self._device)
+            yield self.rows(np.arange(at, min(at + size, len(self))))
 
     def _make_order(self, epoch: int) -> NDArray[np.int64]:
         if not self._shuffle:

@@ -27,6 +27,11 @@ def log_columns(outcome: Outcome, *, num_parameters: int) -> dict[str, Column]:
         "wall_seconds": [row.wall_seconds for row in log],
         "cpu_seconds": [row.cpu_seconds for row in log],
     }
+    if (mechanism := outcome.mechanism) is not None:
+        steps = [0, *(row.step for row in log[:-1])]
+        columns["noise_multiplier"] = [mechanism.multiplier for _ in log]
+        columns["sampling_rate"] = [mechanism.rate for _ in log]
+        columns["interval_steps"] = [row.step - start for row, start in zip(log, steps, strict=True)]
     return columns
 
 

@@ -14,6 +14,7 @@ from genwright.modalities.codec import load_codec
 from genwright.stages.train.config import TrainConfig
 from genwright.stages.train.fitting import fit_in_one_pass
 from genwright.stages.train.log import claims, log_columns
+from genwright.stages.train.private import privacy_claim
 from genwright.stages.train.sampled import row_material
 from genwright.stages.train.shape import Resolved, resolve
 from genwright.stages.train.streamed import Material, stream_material
@@ -56,14 +57,18 @@ def _train(family: Any, resolved: Resolved, material: Material, context: Context
         batch_rows=resolved.batch_rows,
         micro_rows=resolved.micro_rows,
         learning_rate=resolved.learning_rate,
+        mechanism=material.mechanism,
     )
     outcome = train(job, config=resolved.trainer, context=context)
     return _finished(outcome, family=family, material=material, context=context)
 
 
 def _finished(outcome: Outcome, *, family: Any, material: Material, context: Context) -> Outcome:
-    """The outcome after the family's own last step on the weights that are kept, where it has one."""
-    if not hasattr(family, "finish"):
+    """The outcome after the family's own last step on the weights that are kept, where it has one.
+
+    That step looks at the train split without noise: private training goes without.
+    """
+    if not hasattr(family, "finish") or outcome.mechanism is not None:
         return outcome
     context.progress.say("  last step of the family on the train split")
     family.float().load_state_dict(outcome.tensors)
@@ -84,7 +89,19 @@ def _result(outcome: Outcome, resolved: Resolved, context: Context, *, material:
     write_scores(log, log_columns(outcome, num_parameters=num_parameters))
     artifacts = {"model": Produced("model", model), "training_log": Produced("scores", log)}
     validated = any(row.validation_loss is not None for row in outcome.log)
-    return StageResult(artifacts, claims(validated=validated, unit=material.feed.unit))
+    drafts = claims(validated=validated, unit=material.feed.unit)
+    if outcome.mechanism is not None and (privacy := resolved.trainer.privacy) is not None:
+        drafts = [*drafts, privacy_claim(privacy)]
+    return StageResult(artifacts, drafts)
+
+
+def _privacy_facts(outcome: Outcome, resolved: Resolved) -> dict[str, object]:
+    """How training was private, where it was; the seed of the noise stays in the ledger."""
+    mechanism, privacy = outcome.mechanism, resolved.trainer.privacy
+    if mechanism is None or privacy is None:
+        return {}
+    kept = {"unit": privacy.unit, "delta": privacy.delta, "max_grad_norm": mechanism.bound}
+    return {"privacy": kept | {"noise_multiplier": mechanism.multiplier, "sampling_rate": mechanism.rate}}
 
 
 def _facts(outcome: Outcome, *, resolved: Resolved, num_parameters: int, unit: str) -> dict[str, object]:
@@ -98,5 +115,6 @@ def _facts(outcome: Outcome, *, resolved: Resolved, num_parameters: int, unit: s
         "learning_rate": resolved.learning_rate,
         "precision": outcome.precision,
         "compiled": outcome.compiled,
+        **_privacy_facts(outcome, resolved),
         "loss_curve": [[row.step, row.train_loss, row.validation_loss] for row in outcome.log],
     }

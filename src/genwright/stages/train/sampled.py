@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from genwright.core import Context
 from genwright.core.protocols import Batch, Encoded, RowCodec
 from genwright.modalities.dataset import num_rows, read_tables
+from genwright.stages.train.private import mechanism_of
 from genwright.stages.train.shape import Resolved
 from genwright.stages.train.streamed import Material
 from genwright.trainer.rows import RowFeed, store_rows
@@ -15,10 +16,11 @@ ROWS_AT_ONCE = 512
 def row_material(resolved: Resolved, codec: RowCodec, context: Context, /, *, by_length: bool = False) -> Material:
     """Encoded rows of the train split on disk, and as many of the validation split as the settings ask for.
 
-    With `by_length`, each batch holds rows of like length.
+    With `by_length`, each batch holds rows of like length. Where privacy is asked for, training draws by its mechanism.
 
     Raises:
         DataError: the train split holds no sample.
+        SpecError: privacy cannot be had so.
     """
     train = _stored("train", codec, context)
     feed = RowFeed(
@@ -41,7 +43,7 @@ def row_material(resolved: Resolved, codec: RowCodec, context: Context, /, *, by
     def all_batches() -> Iterator[Batch]:
         return feed.all_batches(size=ROWS_AT_ONCE)
 
-    return Material(feed, validation, all_batches)
+    return Material(feed, validation, all_batches, mechanism_of(resolved, feed, context))
 
 
 def _stored(split: str, codec: RowCodec, context: Context) -> Encoded:

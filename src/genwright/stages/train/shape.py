@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from genwright.core import CapabilityError, Config, SpecError, component
+from genwright.core import CapabilityError, Component, Config, SpecError, component
 from genwright.core.protocols import GridShape, Shape, TokenShape, VectorColumn, VectorShape
+from genwright.core.registry import kinds
+from genwright.core.representations import Representation, representation_of
 from genwright.families import FamilyConfig
 from genwright.nets import scale_for
 from genwright.nets.dial import TOKENS_PER_PARAMETER, Scale
@@ -153,4 +155,33 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
                 hint="cut texts into passages: project.modality = 'passage' (genwright new prose-passages DIR)",
             )
     shape, stream = _nominal(codec)
+    _check_privacy(config, shape=shape, stream=stream)
     resolve(config, shape=shape, stream=stream)
+
+
+def _able(entry: Component, representation: str) -> bool:
+    return cast("FamilyConfig", entry.config()).not_private(cast("Representation", representation)) is None
+
+
+def _check_privacy(config: TrainConfig, *, shape: Shape, stream: bool) -> None:
+    """Passes where no privacy is asked for, or the family can be trained so.
+
+    Raises:
+        CapabilityError: it cannot; those that can are named.
+    """
+    if config.trainer.privacy is None:
+        return
+    if stream:
+        raise CapabilityError(
+            "differential privacy is of samples that stand for themselves, and a stream of text has none",
+            hint="cut texts into passages: project.modality = 'passage'",
+        )
+    made = representation_of(shape)
+    why = cast("FamilyConfig", config.family).not_private(made)
+    if why is not None:
+        found = [component("families", kind) for kind in kinds("families")]
+        able = [one.kind for one in found if any(_able(one, representation) for representation in one.accepts)]
+        raise CapabilityError(
+            f"family '{config.family.kind}' over {made} cannot be trained with differential privacy: {why}",
+            hint=f"families that can: {', '.join(able) or 'none'}",
+        )

@@ -13,17 +13,22 @@ from genwright.stages.train.shape import Resolved
 from genwright.trainer.data import Rows, TokenFile, spread, token_file
 from genwright.trainer.engine import Feed
 from genwright.trainer.feed import TokenFeed
+from genwright.trainer.private import Mechanism
 
 ROWS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class Material:
-    """What training draws from, what it is validated on, and every row of the train split once."""
+    """What training draws from, what it is validated on, and every row of the train split once.
+
+    With a `mechanism`, private training draws by that instead.
+    """
 
     feed: Feed
     validation: Sequence[Batch]
     all_batches: Callable[[], Iterator[Batch]]
+    mechanism: Mechanism | None = None
 
 
 def stream_material(resolved: Resolved, codec: Codec, context: Context, /) -> Material:

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from genwright.core import DataError
+from genwright.core.protocols import Encoded
 from genwright.modalities.table.config import VectorConfig
 from genwright.modalities.table.vector import VectorCodec
 
@@ -77,4 +78,26 @@ def test_constant_and_empty_columns():
     codec = VectorCodec.fit(VectorConfig(), rows=[table])
     back = codec.decode(codec.encode(table))
     assert back.column("one").to_pylist() == [7] * 30 and back.column("none").null_count == 30
-    assert np.abs(np.array(back.column("x")) - np.linspace(0, 1, 30)).max() < 0.05
+    assert np.abs(np.array(back.column("x")) - np.linspace(0, 1, 30)).max() < 0.1
+
+
+def test_shared_values_come_back_exactly_and_lone_ones_never():
+    rng = np.random.default_rng(5)
+    shared = np.array([13.73189, 20.5, 7.25, 31.125])
+    lone = np.round(rng.uniform(0, 40, 300), 5)
+    table = pa.table({"x": np.concatenate((np.repeat(shared, 3), lone)), "group": [f"g{row}" for row in range(312)]})
+    codec = VectorCodec.fit(VectorConfig(max_atoms=64), rows=[table])
+    back = codec.decode(codec.encode(table)).column("x").to_numpy()
+    assert (back[:12] == np.repeat(shared, 3)).all()
+    assert np.isin(back[12:], lone).mean() < 0.2 and np.abs(back[12:] - lone).max() < 4.0
+    drawn = rng.standard_normal((20_000, codec.shape.size)).astype(np.float32)
+    made = codec.decode(Encoded(drawn)).column("x").to_numpy()
+    assert abs(np.mean(made == 20.5) - 3 / 312) < 0.003
+
+
+def test_one_person_s_own_value_is_never_drawn():
+    numbers = np.concatenate((np.full(50, 41.5), np.linspace(0, 30, 200)))
+    owners = ["rich"] * 50 + [f"g{row}" for row in range(200)]
+    codec = VectorCodec.fit(VectorConfig(), rows=[pa.table({"x": numbers, "group": owners})])
+    values = np.random.default_rng(1).standard_normal((400, codec.shape.size)).astype(np.float32)
+    assert 41.5 not in codec.decode(Encoded(values)).column("x").to_pylist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from genwright.modalities.table.columns import Integers
 
@@ -44,6 +45,12 @@ def atoms_of(steps: Integers, groups: Integers, /, *, most: int) -> Atoms:
     ends = np.append(starts[1:], len(values)) - 1
     lows, highs = _stretched(values[starts], values[ends], point[starts])
     return Atoms(lows, highs, np.add.reduceat(rows, starts))
+
+
+def codes_of_groups(rows: pa.Table, /) -> Integers:
+    """A number for the group of each row; without groups each row is one."""
+    groups = rows.column("group").to_pylist() if "group" in rows.column_names else range(len(rows))
+    return np.unique(np.array(groups), return_inverse=True)[1].astype(np.int64)
 
 
 def _holders(steps: Integers, groups: Integers) -> tuple[Integers, Integers, Integers]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from genwright.core.protocols import Encoded, Representation, TokenShape
-from genwright.modalities.table.atoms import Atoms, atoms_of
+from genwright.modalities.table.atoms import Atoms, atoms_of, codes_of_groups
 from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import BinsConfig
 from genwright.modalities.table.layout import ColumnsCodec
@@ -115,9 +115,8 @@ class BinsCodec(ColumnsCodec[Cells]):
         """
         table = pa.concat_tables(rows)
         columns = describe([table], most_values=config.max_levels, most_categories=config.max_categories)
-        groups = table.column("group").to_pylist() if "group" in table.column_names else range(len(table))
-        _, codes = np.unique(np.array(groups), return_inverse=True)
-        return cls([_cells(column, table, codes.astype(np.int64), config) for column in columns])
+        groups = codes_of_groups(table)
+        return cls([_cells(column, table, groups, config) for column in columns])
 
     def encode(self, rows: pa.Table) -> Encoded:
         """(n, cells) ids.

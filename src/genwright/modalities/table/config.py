@@ -53,13 +53,14 @@ class BinsConfig(Config):
 class VectorConfig(Config):
     """A number is one entry, normal by its train quantiles; few values, texts, spikes and missing cells are one-hot.
 
-    Numbers of at most `max_levels` values count as few. Texts beyond the most frequent `max_categories` share an entry.
+    Numbers of at most `max_levels` values count as few; richer ones come back as one of about `max_atoms` values and
+    middles of ranges. Texts beyond the most frequent `max_categories` share an entry.
     """
 
     kind: Literal["table-vector"] = "table-vector"
     max_levels: int = Field(default=12, ge=2, le=1024)
     max_categories: int = Field(default=50, ge=2, le=10_000)
-    quantiles: int = Field(default=512, ge=2, le=65_536)
+    max_atoms: int = Field(default=1536, ge=2, le=65_536)
 
 
 TABLE = ModalityComponent(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
 from genwright.core.protocols import Representation, VectorColumn, VectorShape
+from genwright.modalities.table.atoms import HOLDERS, atoms_of, codes_of_groups
 from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import VectorConfig
 from genwright.modalities.table.layout import ColumnsCodec
 
-SMALLEST_TAIL = 1e-4
-
 
 @dataclass(frozen=True)
 class Stretch:
-    """The entries of one column. A rich number has `knots`, values at `shares` of the train split, spikes left out."""
+    """The entries of one column. A rich number has atoms from `lows` to `highs` (steps of its grid); up to the end of
+    each lies the share `ends` of the train rows that hold no spike."""
 
     column: Column
-    knots: tuple[float, ...] = ()
-    shares: tuple[float, ...] = ()
-    tail: float = SMALLEST_TAIL
+    lows: tuple[int, ...] = ()
+    highs: tuple[int, ...] = ()
+    ends: tuple[float, ...] = ()
 
     @property
     def options(self) -> int:
@@ -57,10 +57,18 @@ class Stretch:
             return _one_hot(self._places(cells), self.options)
         numbers = numbers_of(cells)
         options = self._options(numbers)
-        share = np.interp(np.nan_to_num(numbers), self.knots, self.shares)
-        normal = ndtri(np.clip(share, self.tail, 1.0 - self.tail)) * (options == 0) * ~np.isnan(numbers)
+        normal = self._normal(numbers) * (options == 0) * ~np.isnan(numbers)
         parts = [normal.astype(np.float32)[:, None]]
         return np.concatenate((*parts, _one_hot(options, self.options)) if self.options else parts, axis=1)
+
+    def _normal(self, numbers: Floats) -> Floats:
+        """The normal quantile of the share in the middle of each number's atom."""
+        assert self.column.grid is not None
+        steps = self.column.grid.steps(numbers)
+        atom = np.maximum(np.searchsorted(np.array(self.lows), steps, side="right") - 1, 0)
+        ends = np.array(self.ends)
+        middle = (np.concatenate(([0.0], ends[:-1])) + ends) / 2
+        return np.asarray(ndtri(middle[atom]), dtype=np.float64)
 
     def _places(self, cells: pa.ChunkedArray) -> Integers:
         """Levels, the rest, missing; what was never seen is taken for the most frequent level."""
@@ -81,13 +89,14 @@ class Stretch:
         return options
 
     def decode(self, values: Floats, /) -> pa.Array:
-        """Cells of the column's type: the highest entry, and the number at that share, on the grid."""
+        """Cells of the column's type: the highest entry, and the atom at that share; of a range, the step in its
+        middle."""
         column = self.column
         if column.grid is None:
             return column.from_places(values.argmax(axis=1))
-        share = np.clip(ndtr(values[:, 0].astype(np.float64)), self.tail, 1.0 - self.tail)
-        share = np.interp(share, (self.tail, 1.0 - self.tail), (0.0, 1.0))
-        numbers = column.grid.values(column.grid.steps(np.interp(share, self.shares, self.knots)))
+        atom = np.searchsorted(np.array(self.ends[:-1]), ndtr(values[:, 0].astype(np.float64)), side="right")
+        low, high = np.array(self.lows)[atom], np.array(self.highs)[atom]
+        numbers = column.grid.values(low + (high - low) // 2)
         options = values[:, 1:].argmax(axis=1) if self.options else np.zeros(len(values), dtype=np.int64)
         spikes = np.array((0.0, *column.spikes, 0.0))
         return column.from_numbers(
@@ -102,7 +111,7 @@ class Stretch:
     def from_json(cls, body: Mapping[str, Any], /) -> Self:
         """What `to_json` gave."""
         column = Column.from_json(body["column"])
-        return cls(column, tuple(body["knots"]), tuple(body["shares"]), body["tail"])
+        return cls(column, *(tuple(body[name]) for name in ("lows", "highs", "ends")))
 
 
 def _one_hot(places: Integers, width: int) -> NDArray[np.float32]:
@@ -112,9 +121,10 @@ def _one_hot(places: Integers, width: int) -> NDArray[np.float32]:
 class VectorCodec(ColumnsCodec[Stretch]):
     """Numbers by their train quantiles on a standard normal, texts and few values one-hot.
 
-    What comes back lies on the column's grid. A number lies within its quantile step of what it was; values beyond the
-    train split go to its ends. Texts beyond the most frequent share an entry, which comes back as null. A missing cell
-    in a column that had none in the train split is taken for the most frequent value, or the median.
+    What comes back is an atom (see `genwright.modalities.table.atoms`): a value that three groups share, or the middle
+    of a range that holds at least three; values beyond the train split go to its ends. Texts beyond the most frequent
+    share an entry, which comes back as null. A missing cell in a column that had none in the train split is taken for
+    the most frequent value, or the median.
     """
 
     representation: Representation = "vector"
@@ -128,24 +138,28 @@ class VectorCodec(ColumnsCodec[Stretch]):
 
     @classmethod
     def fit(cls, config: VectorConfig, *, rows: Iterable[pa.Table]) -> Self:
-        """Levels, quantiles and grids of the train split.
+        """Levels, atoms and grids of the train split.
 
         Raises:
             DataError: there is no column, or one of a type that is not read.
         """
-        tables = list(rows)
-        columns = describe(tables, most_values=config.max_levels, most_categories=config.max_categories)
-        return cls([_stretch(column, tables, config) for column in columns])
+        table = pa.concat_tables(rows)
+        columns = describe([table], most_values=config.max_levels, most_categories=config.max_categories)
+        groups = codes_of_groups(table)
+        return cls([_stretch(column, table, groups, config) for column in columns])
 
 
-def _stretch(column: Column, tables: Sequence[pa.Table], config: VectorConfig) -> Stretch:
-    """Quantiles of what is no spike. A value that spans several of them gets the middle of their shares."""
-    if column.grid is None:
+def _stretch(column: Column, table: pa.Table, groups: Integers, config: VectorConfig) -> Stretch:
+    """The atoms of what is no spike; a spike that fewer than three groups hold is none."""
+    grid = column.grid
+    if grid is None:
         return Stretch(column)
-    numbers = np.concatenate([numbers_of(column.cells_of(table)) for table in tables])
-    numbers = numbers[~np.isnan(numbers)]
-    numbers = np.sort(numbers[~np.isin(numbers, column.spikes)])
-    levels = np.linspace(0.0, 1.0, min(config.quantiles, len(numbers)))
-    knots, first, count = np.unique(np.quantile(numbers, levels), return_index=True, return_counts=True)
-    shares = (levels[first] + levels[first + count - 1]) / 2
-    return Stretch(column, tuple(knots.tolist()), tuple(shares.tolist()), max(SMALLEST_TAIL, 0.5 / len(numbers)))
+    numbers = numbers_of(column.cells_of(table))
+    held = [spike for spike in column.spikes if len(np.unique(groups[numbers == spike])) >= HOLDERS]
+    column = replace(column, spikes=tuple(held))
+    kept = ~(np.isnan(numbers) | np.isin(numbers, column.spikes))
+    atoms = atoms_of(grid.steps(numbers[kept]), groups[kept], most=config.max_atoms)
+    # Half a row spread over all atoms: a range that no row lies in is not empty either.
+    mass = atoms.rows + 0.5 / len(atoms)
+    ends = np.cumsum(mass) / mass.sum()
+    return Stretch(column, tuple(atoms.lows.tolist()), tuple(atoms.highs.tolist()), tuple(ends.tolist()))

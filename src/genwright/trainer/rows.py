@@ -135,8 +135,12 @@ class RowFeed:
 
     def take(self, first: int, /, *, count: int) -> Batch:
         """Rows first .. first + count - 1 of the whole training."""
-        places = [divmod(index, len(self)) for index in range(first, first + count)]
-        batch = self.rows(np.array([self._order(epoch)[place] for epoch, place in places], dtype=np.int64))
+        taken, at = [], first
+        while at < first + count:
+            epoch, place = divmod(at, len(self))
+            taken.append(self._order(epoch)[place : place + first + count - at])
+            at += len(taken[-1])
+        batch = self.rows(np.concatenate(taken))
         if self._alike_rows is None or not isinstance(batch, Tokens):
             return batch
         return replace(batch, mean_tokens=self._mean_tokens)

@@ -41,3 +41,16 @@ def test_two_processes_repeat_bitwise(tmp_path: Path) -> None:
     first = launch(tmp_path, "replicated", "bfloat16", "muon")[0]
     second = launch(tmp_path / "b", "replicated", "bfloat16", "muon")[0]
     assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["replicated", "fsdp"])
+def test_two_processes_go_on_to_the_same_bits(tmp_path: Path, how: str) -> None:
+    (tmp_path / "stopped").mkdir()
+    whole = launch(tmp_path, how, "float32", "muon")[0]
+    first, second = launch(tmp_path / "stopped", how, "float32", "muon", "stopped")
+    assert (tmp_path / "stopped" / "rank0" / "checkpoints" / "step-5").is_dir(), "rank 0 keeps the checkpoint"
+    assert not list((tmp_path / "stopped" / "rank1" / "checkpoints").iterdir())
+    for name, value in whole.items():
+        assert torch.equal(first[name], value)
+        assert torch.equal(second[name], value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -34,6 +35,13 @@ def join(device: str, /) -> None:
     """Makes the process group where torchrun started several: NCCL on GPUs, gloo elsewhere. Idempotent."""
     if world_size() > 1 and not dist.is_initialized():
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
+        # Threads of a group that is still open while the interpreter ends abort the process now and then.
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def barrier() -> None:

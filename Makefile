@@ -1,7 +1,9 @@
 PY ?= python3
 V := .venv
+# jsonpath-rw, which the validator of data sheets needs, has no wheel.
+WHEELS = --only-binary :all: --no-binary jsonpath-rw
 # Elsewhere pip takes the CUDA build of torch by default; TORCH_INDEX names the index of the CPU build.
-INSTALL = PIP_CONSTRAINT=constraints.txt $(V)/bin/python -m pip install -q --only-binary :all: $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+INSTALL = PIP_CONSTRAINT=constraints.txt $(V)/bin/python -m pip install -q $(WHEELS) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .PHONY: demo test lint types walls tests docs bench readme constraints clean
 
@@ -41,6 +43,9 @@ bench: $(V)/.ok
 	$(V)/bin/python bench/ledger.py
 	$(V)/bin/python bench/serve_throughput.py
 	$(V)/bin/python bench/train_speed.py
+	$(V)/bin/python bench/family_speed.py
+	$(V)/bin/python bench/diffusion_speed.py
+	$(V)/bin/python bench/table_memory.py build/table-memory
 	$(V)/bin/python bench/quality.py python-prose build/quality-prose
 	$(V)/bin/python bench/quality.py python-code build/quality-code
 
@@ -52,7 +57,7 @@ readme: $(V)/.ok
 constraints:
 	rm -rf build/venv
 	$(PY) -m venv build/venv
-	build/venv/bin/python -m pip install -q --only-binary :all: -c constraints.txt -e ".[all,test,docs]"
+	build/venv/bin/python -m pip install -q $(WHEELS) -c constraints.txt -e ".[all,test,docs]"
 	build/venv/bin/python -m pip freeze --exclude-editable | sed "s,+cpu$$,," > constraints.txt
 
 clean:

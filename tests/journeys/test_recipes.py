@@ -5,6 +5,8 @@ import json
 import re
 from pathlib import Path
 
+import mlcroissant
+import pyarrow.parquet as pq
 import pytest
 
 from genwright.project import Project
@@ -56,6 +58,16 @@ def test_everything_verifies(released, genwright):
     found = json.loads(done.stdout)
     assert found["problems"] == []
     assert found["claims"] > 25
+
+
+def test_the_data_sheet_is_valid_and_finds_every_row(released):
+    folder, result, _ = released
+    dataset = Project.find(folder).ledger.store.path(result["steps"][0]["outputs"]["dataset"])
+    sheet = mlcroissant.Dataset(jsonld=str(dataset / "datasheet.json"))
+    assert not sheet.metadata.ctx.issues.errors
+    for split in ("train", "validation", "test"):
+        found = sum(1 for _ in sheet.records(record_set=split))
+        assert found == pq.read_metadata(dataset / f"{split}.parquet").num_rows
 
 
 def test_the_card_links_every_number_to_a_claim(released):

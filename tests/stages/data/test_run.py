@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pydoc_data.topics import topics
 
+import mlcroissant
 import pyarrow.parquet as pq
 import pytest
 
@@ -207,7 +208,6 @@ def test_splits_and_datasheet(root, make_context, read_json):
 
 
 def test_croissant_is_valid(root, make_context):
-    mlcroissant = pytest.importorskip("mlcroissant")
     result = run(config(name="toy"), make_context(root))
     dataset = mlcroissant.Dataset(jsonld=str(result.artifacts["dataset"].path / "datasheet.json"))
     assert not dataset.metadata.ctx.issues.errors

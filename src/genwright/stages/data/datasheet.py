@@ -4,6 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from genwright.core.digest import file_digest
 from genwright.modalities.dataset import SPLITS
@@ -27,6 +31,14 @@ _COLUMNS = {
     "licence": ("sc:Text", "The licence of that source, as stated in the project"),
     "bytes": ("sc:Integer", "The size of the text in UTF-8"),
 }
+_TYPES = (
+    (pa.types.is_boolean, "sc:Boolean"),
+    (pa.types.is_integer, "sc:Integer"),
+    (pa.types.is_floating, "sc:Float"),
+    (pa.types.is_date, "sc:Date"),
+    (pa.types.is_timestamp, "sc:DateTime"),
+    (pa.types.is_binary, "sc:ImageObject"),  # pictures are the only bytes in a dataset
+)
 
 
 def datasheet(config: DataConfig, *, rows: Sequence[Row], dataset: Path, root: Path) -> dict[str, Any]:
@@ -41,7 +53,7 @@ def datasheet(config: DataConfig, *, rows: Sequence[Row], dataset: Path, root: P
         "url": f"urn:genwright:dataset:{config.name}",
         "version": "1.0.0",
         "distribution": [_file(dataset / f"{name}.parquet") for name in (*SPLITS, "dropped")],
-        "recordSet": [_record_set(split) for split in SPLITS],
+        "recordSet": [_record_set(split, "documents", _COLUMNS) for split in SPLITS],
         "rai:dataCollection": [_documents_line(source, rows, root) for source in config.sources],
         "rai:dataPreprocessingProtocol": _step_lines(rows),
         "rai:personalSensitiveInformation": [_personal(config, rows)],
@@ -66,6 +78,7 @@ def row_datasheet(config: Any, *, columns: Mapping[str, Sequence[Any]], dataset:
         "url": f"urn:genwright:dataset:{config.name}",
         "version": "1.0.0",
         "distribution": [_file(path) for path in files if path.is_file()],
+        "recordSet": [_record_set(split, "samples", _described(dataset / f"{split}.parquet")) for split in SPLITS],
         "rai:dataCollection": [_source_line(source, root) for source in config.sources],
         "rai:dataPreprocessingProtocol": [f"{r['step']}: {r['samples']:,} dropped as {r['reason']}" for r in lost],
     }
@@ -107,19 +120,30 @@ def _file(path: Path) -> dict[str, Any]:
     }
 
 
-def _record_set(split: str) -> dict[str, Any]:
+def _described(path: Path) -> dict[str, tuple[str, str]]:
+    """The columns of a Parquet file with their Croissant types."""
+    schema = pq.read_schema(path)
+    known = {"id": "The sample's name, unique in the dataset", "group": "Samples of one group are never in two splits"}
+    return {field.name: (_data_type(field.type), known.get(field.name, f"Column {field.name}")) for field in schema}
+
+
+def _data_type(kind: pa.DataType) -> str:
+    return next((name for is_of, name in _TYPES if is_of(kind)), "sc:Text")
+
+
+def _record_set(split: str, what: str, columns: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     fields = [
         {
             "@type": "cr:Field",
-            "@id": f"{split}/{name}",
-            "name": f"{split}/{name}",
+            "@id": f"{split}/{quote(name)}",
+            "name": f"{split}/{quote(name)}",
             "description": description,
             "dataType": kind,
             "source": {"fileObject": {"@id": f"{split}.parquet"}, "extract": {"column": name}},
         }
-        for name, (kind, description) in _COLUMNS.items()
+        for name, (kind, description) in columns.items()
     ]
-    about = f"The documents of the {split} split"
+    about = f"The {what} of the {split} split"
     return {"@type": "cr:RecordSet", "@id": split, "name": split, "description": about, "field": fields}
 
 

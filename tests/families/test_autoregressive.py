@@ -101,3 +101,13 @@ def test_a_broken_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"short")
     with pytest.raises(IntegrityError, match="not a readable model"):
         load_family(tmp_path)
+
+
+def test_the_embedding_is_of_the_tokens_that_count() -> None:
+    family = build()
+    ids = torch.tensor([[0, 2, 2, 1, 1], [0, 2, 1, 1, 1]])
+    mask = torch.tensor([[True] * 4 + [False], [True] * 3 + [False] * 2])
+    found = family.embed(Tokens(ids, mask))
+    assert found.shape == (2, 16)
+    assert torch.allclose(found[1], family.embed(Tokens(ids[1:, :3]))[0], atol=1e-6)
+    assert not torch.allclose(found[0], found[1], atol=1e-3)

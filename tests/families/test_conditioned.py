@@ -107,3 +107,10 @@ def test_batches_of_like_length_have_together_the_loss_of_all_rows(family: Condi
     parts = [loss(order[:32], mean), loss(order[32:], mean)]
     assert abs(parts[0] - parts[1]) > 0.1
     assert sum(parts) / 2 == pytest.approx(loss(order, None), abs=1e-5)
+
+
+def test_the_embedding_is_one_vector_for_each_row(family: ConditionedSequences) -> None:
+    batch = rows(64)
+    found = family.embed(batch)
+    assert found.shape == (64, family.config.cell_width)
+    assert float(found.std(0).max()) > 0.1

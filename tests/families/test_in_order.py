@@ -98,3 +98,11 @@ def test_any_order_needs_ids_of_its_own() -> None:
         AutoregressiveConfig(order="any").resolve(depth=1, shape=SHAPE)
     own = TokenShape(5, 3, 4, 2, ((0, 1), (1, 2)))
     assert AutoregressiveConfig().resolve(depth=1, shape=own).order == "any"
+
+
+def test_the_embedding_tells_rows_apart(family: InOrder) -> None:
+    batch = rows(50)
+    found = family.embed(Tokens(batch.ids))
+    assert found.shape == (50, 16)
+    first = batch.ids[:, 0]
+    assert float(found[first == 0].mean(0).sub(found[first == 2].mean(0)).abs().max()) > 0.1

@@ -113,6 +113,13 @@ def _restore(p: argparse.ArgumentParser) -> None:
     p.add_argument("--seed", type=int, default=0)
 
 
+def _predict(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "samples", metavar="SAMPLE", nargs="+", help="SMILES, JSON objects, or one file as [data] reads it"
+    )
+    p.add_argument("--system", metavar="ID", help="a release or system (default: the newest release)")
+
+
 def _serve(p: argparse.ArgumentParser) -> None:
     p.add_argument("system", nargs="?", metavar="ID", help="a release or system (default: the newest release)")
     p.add_argument("--host", default="127.0.0.1")
@@ -150,6 +157,7 @@ COMMANDS = {
     "claims": Command("list claims", _claims, HERE + "evidence:claims"),
     "compare": Command("compare variants, runs or systems, paired", _compare, HERE + "evidence:compare"),
     "generate": Command("generate with a released system", _generate, HERE + "systems:generate"),
+    "predict": Command("predict properties of samples, with intervals", _predict, HERE + "systems:predict"),
     "style": Command("draw a picture in the style of another one", _style, HERE + "pictures:style"),
     "restore": Command("denoise, enlarge or complete a picture", _restore, HERE + "pictures:restore"),
     "serve": Command("serve a released system over the OpenAI API", _serve, HERE + "systems:serve"),

@@ -1,4 +1,4 @@
-"""Commands that use a system: generate, serve, export."""
+"""Commands that use a system: generate, predict, serve, export."""
 
 import argparse
 import sys
@@ -84,8 +84,37 @@ def _known(text: str | None, count: int) -> tuple[Any, int]:
     """Rows of what is known: one JSON object for all samples, or a file with a row for each."""
     if text is None:
         return None, count
-    found: tuple[Any, int] = load_reference("genwright.systems.rows:known_rows", extra="train")(text, count=count)
+    found: tuple[Any, int] = load_reference("genwright.systems.told:known_rows", extra="train")(text, count=count)
     return found
+
+
+def predict(arguments: argparse.Namespace, out: Output) -> int:
+    """Predict the properties of samples: value, interval, and whether training knew their like."""
+    project = Project.find(arguments.project)
+    digest, _ = project.resolve_system(arguments.system)
+    system = project.system(digest)
+    if "predict" not in system.capabilities:
+        raise CapabilityError(
+            f"this system predicts no properties (it can: {', '.join(sorted(system.capabilities))})",
+            hint="name them in [evaluate.properties] columns, and run evaluate",
+        )
+    rows = load_reference("genwright.systems.told:told_rows", extra="train")(arguments.samples, system.modality)
+    asked, found = system.manifest.properties, system.predict(rows)
+    lines = [_predicted(found, row, asked.columns) for row in range(len(rows))]
+    samples = rows.drop_columns([name for name in (*asked.columns, "group") if name in rows.column_names]).to_pylist()
+    out.table(
+        [{**sample, **line} for sample, line in zip(samples, lines, strict=True)],
+        title=f"system {digest[:12]}: intervals hold {asked.coverage:.0%} of samples like those of training",
+    )
+    return 0
+
+
+def _predicted(found: Any, row: int, columns: tuple[str, ...]) -> dict[str, Any]:
+    line: dict[str, Any] = {}
+    for at, name in enumerate(columns):
+        value, width = float(found.values[row, at]), float(found.half_widths[at])
+        line |= {name: value, f"{name} from": value - width, f"{name} to": value + width}
+    return line | {"domain": "inside" if found.inside[row] else "outside", "distance": float(found.distance[row])}
 
 
 def serve(arguments: argparse.Namespace, out: Output) -> int:

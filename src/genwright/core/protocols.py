@@ -237,6 +237,9 @@ class RowModality(Protocol):
     bytes that are equal for samples that are the same. `nearest` is the distance of each row to the nearest of
     `reference`, and which one that is. `measure` scores candidates against held-out rows: what it returns is stored,
     and every claim derives from it. `preview` writes a picture of the first rows.
+
+    Abilities are found: `features(rows) -> (n, f)` are numbers that need no model, a reference for what is predicted
+    from embeddings; `parse(texts) -> rows` reads samples that one text each stands for.
     """
 
     name: str

@@ -15,7 +15,7 @@ from genwright.families.conditioned import ConditionedSequences
 from genwright.families.config import AutoregressiveConfig, SamplingConfig
 from genwright.families.decoding import Decoder, DecodeRequest
 from genwright.families.in_order import InOrder
-from genwright.families.lengths import relative_tokens
+from genwright.families.lengths import mean_state, relative_tokens
 from genwright.families.requests import known_starts
 from genwright.nets.net import NetLoss, TokenNet
 
@@ -63,6 +63,12 @@ class Autoregressive(nn.Module):
     def log_prob(self, batch: Tokens) -> Bound:
         """The exact log-likelihood of each sequence given its first token."""
         return Bound(self.token_log_prob(batch).double().sum(-1), "exact")
+
+    @torch.no_grad()
+    def embed(self, batch: Tokens) -> Tensor:
+        """The net's last hidden states, averaged over the tokens of each sequence, (b, d)."""
+        hidden, _ = self.net.features(batch.ids)
+        return mean_state(hidden, batch.mask)
 
     def decoder(self, num_slots: int) -> Decoder:
         """A decoder with that many slots and this model's context."""

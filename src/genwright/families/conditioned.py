@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.config import AutoregressiveConfig
-from genwright.families.lengths import relative_tokens
+from genwright.families.lengths import mean_state, relative_tokens
 from genwright.families.requests import asked, draw, guided, known_starts, up_to_end
 from genwright.nets.causal import CausalReader
 
@@ -48,6 +48,11 @@ class ConditionedSequences(nn.Module):
     def log_prob(self, batch: Tokens) -> Bound:
         """The exact log-likelihood of each sequence given its first token, and its condition where there is one."""
         return Bound(-(self._nats(batch) * self._counted(batch)).double().sum(1), "exact")
+
+    @torch.no_grad()
+    def embed(self, batch: Tokens) -> Float[Tensor, "b d"]:
+        """The net's last hidden states, averaged over the tokens of each sequence."""
+        return mean_state(self.net.states(batch.ids, None, batch.cond), batch.mask)
 
     def _nats(self, batch: Tokens) -> Float[Tensor, "b t"]:
         logits = self.net(batch.ids[:, :-1], None, batch.cond)

@@ -13,6 +13,7 @@ from torch.nn import functional
 from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.config import AutoregressiveConfig
+from genwright.families.lengths import mean_state
 from genwright.families.requests import asked, check_given, choose, draw, guided
 from genwright.nets.causal import CausalReader
 
@@ -49,11 +50,21 @@ class InOrder(nn.Module):
         """The exact log-likelihood of each row, given its condition where the model knows one."""
         return Bound(-self._nats(batch).double().sum(1), "exact")
 
+    @torch.no_grad()
+    def embed(self, batch: Tokens) -> Float[Tensor, "b d"]:
+        """The net's last hidden states, averaged over the cells."""
+        return mean_state(self.net.states(self._before(batch.ids), None, self._told(batch)), None)
+
     def _nats(self, batch: Tokens) -> Float[Tensor, "b p"]:
-        before = functional.pad(batch.ids[:, :-1], (1, 0), value=self.shape.vocab_size)
-        cond = batch.cond if self.shape.cond_size else None
-        logits = self.net(before, None, cond)
+        logits = self.net(self._before(batch.ids), None, self._told(batch))
         return functional.cross_entropy(logits.transpose(1, 2), batch.ids, reduction="none")
+
+    def _before(self, ids: Int[Tensor, "b p"]) -> Int[Tensor, "b p"]:
+        """What stands before each cell; before the first one a mark."""
+        return functional.pad(ids[:, :-1], (1, 0), value=self.shape.vocab_size)
+
+    def _told(self, batch: Tokens) -> Tensor | None:
+        return batch.cond if self.shape.cond_size else None
 
     @torch.no_grad()
     def sample(

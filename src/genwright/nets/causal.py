@@ -54,6 +54,12 @@ class CausalReader(nn.Module):
         """Float32 logits of the token at each position, `ids` being those before."""
         return self._run(ids, vector, cond, first=0, past=None)
 
+    def states(
+        self, ids: Int[Tensor, "b t"], vector: Float[Tensor, "b r"] | None, cond: Float[Tensor, "b k"] | None
+    ) -> Float[Tensor, "b t d"]:
+        """The last hidden states, which the head reads."""
+        return self._hidden(ids, vector, cond, first=0, past=None)
+
     def step(
         self,
         last: Int[Tensor, " b"],
@@ -67,6 +73,15 @@ class CausalReader(nn.Module):
         return self._run(last[:, None], vector, cond, first=place, past=past)[:, 0]
 
     def _run(
+        self, ids: Tensor, vector: Tensor | None, cond: Tensor | None, *, first: int, past: list[list[Tensor]] | None
+    ) -> Tensor:
+        x = self._hidden(ids, vector, cond, first=first, past=past)
+        logits: Tensor = self.head(x).float()
+        if self.place is None:
+            return logits
+        return logits.masked_fill(~self.allowed[first : first + ids.shape[1]], -torch.inf)
+
+    def _hidden(
         self, ids: Tensor, vector: Tensor | None, cond: Tensor | None, *, first: int, past: list[list[Tensor]] | None
     ) -> Tensor:
         end = first + ids.shape[1]
@@ -84,5 +99,5 @@ class CausalReader(nn.Module):
         cos, sin = rotary_table(positions, head_dim=block.head_dim, theta=ROPE_THETA, dtype=x.dtype)
         for index, layer in enumerate(self.layers):
             x = layer(x, cos, sin, causal=past is None, past=None if past is None else past[index])
-        logits: Tensor = self.head(self.norm(x)).float()
-        return logits.masked_fill(~self.allowed[first:end], -torch.inf) if self.place is not None else logits
+        states: Tensor = self.norm(x)
+        return states

@@ -25,4 +25,7 @@ def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str =
     manifest = read_manifest(folder)
     reference, extra = BACKENDS[manifest.backend]
     backend = load_reference(reference, extra=extra)
-    return backend.load(manifest, locate=locate, device=device)
+    system = backend.load(manifest, locate=locate, device=device)
+    if manifest.properties is not None:
+        system.head = load_reference("genwright.systems.properties:PropertyHead", extra="train").load(folder)
+    return system

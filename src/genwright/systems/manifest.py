@@ -25,6 +25,19 @@ class DrawingConfig(Config):
     steps: int | None = Field(default=None, ge=1)
 
 
+class PropertiesManifest(Config):
+    """Which numbers a system predicts from embeddings, and how.
+
+    `neighbours` is how many train samples are averaged; 0 is ridge regression. `coverage` is the share of intervals
+    that hold the number, `domain` the share of held-out samples that count as like those of training.
+    """
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    neighbours: int = Field(default=0, ge=0)
+    coverage: float = Field(default=0.9, gt=0.0, lt=1.0)
+    domain: float = Field(default=0.95, gt=0.0, le=1.0)
+
+
 class Manifest(Config):
     """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere."""
 
@@ -36,6 +49,7 @@ class Manifest(Config):
     sampling: SamplingConfig = SamplingConfig()
     drawing: DrawingConfig = DrawingConfig()
     prompt: str | None = None
+    properties: PropertiesManifest | None = None
 
 
 def write_manifest(manifest: Manifest, /, *, folder: Path) -> None:

@@ -15,7 +15,7 @@ from genwright.modalities.image.config import ImageSourceConfig
 from genwright.modalities.image.frame import Frame
 from genwright.modalities.image.pixels import IMAGE, Levels, pixels_of, size_name
 from genwright.modalities.image.style.picture import check_name, save_picture
-from genwright.systems.rows import known_rows
+from genwright.systems.told import known_rows
 
 Task = Literal["denoise", "upscale", "inpaint"]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from pyarrow import csv
 
-from genwright.core import CapabilityError, SpecError, modality_component
+from genwright.core import CapabilityError, modality_component
 from genwright.core.protocols import (
     Batch,
     BoundKind,
@@ -29,29 +27,11 @@ from genwright.core.rng import derive_seed
 from genwright.families.store import load_family
 from genwright.modalities.codec import load_codec
 from genwright.systems.manifest import DrawingConfig, Manifest
+from genwright.systems.properties import Predictions, PropertyHead
 from genwright.trainer.rows import to_batch
 
 ROWS_AT_ONCE = 256
 ABILITIES = {"denoise": "denoise", "upscale": "super_resolve"}  # of a family over pictures, by its method
-
-
-def known_rows(text: str, /, *, count: int) -> tuple[pa.Table, int]:
-    """Partly known samples: a JSON object that holds for `count` of them, or a CSV file with a row for each.
-
-    Raises:
-        SpecError: it is neither, or the file cannot be read.
-    """
-    if text.lstrip().startswith("{"):
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise SpecError(f"what is given is no JSON object: {error}") from None
-        return pa.Table.from_pylist([values] * count), count
-    try:
-        rows = csv.read_csv(text)
-    except (OSError, pa.ArrowException) as error:
-        raise SpecError(f"{text} cannot be read as CSV ({error})", hint="give a JSON object or a CSV file") from None
-    return rows, len(rows)
 
 
 class RowSystem:
@@ -59,6 +39,7 @@ class RowSystem:
 
     def __init__(self, family: Any, *, codec: RowCodec, manifest: Manifest | None = None, device: str = "cpu") -> None:
         self.family, self.codec, self.manifest = family, codec, manifest
+        self.head: PropertyHead | None = None
         self._device = device
 
     @classmethod
@@ -69,9 +50,10 @@ class RowSystem:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """`sample`, and of pictures `denoise` and `upscale` where the family has a method for it."""
+        """`sample`, of pictures `denoise` and `upscale` where the family has a method for it, and `predict`."""
         found = ABILITIES if isinstance(self.codec.shape, GridShape) else {}
-        return frozenset({"sample", *(name for name, method in found.items() if hasattr(self.family, method))})
+        able = {name for name, method in found.items() if hasattr(self.family, method)}
+        return frozenset({"sample", *able, *(["predict"] if self.head is not None else [])})
 
     @property
     def modality(self) -> RowModality:
@@ -137,6 +119,42 @@ class RowSystem:
             found.append(bound.value.double().cpu().numpy())
             kind = bound.kind
         return (np.concatenate(found), kind) if found else (None, "none")
+
+    def embed(self, rows: pa.Table, /, *, hidden: Sequence[str] = ()) -> NDArray[np.float64] | None:
+        """The family's embedding of each row (n, d), None where it has none.
+
+        It is told nothing of the columns `hidden`, nor of those that it was conditioned on.
+        """
+        if not hasattr(self.family, "embed"):
+            return None
+        conditions = getattr(getattr(self.codec, "conditioner", None), "names", ())
+        rows = rows.drop_columns([name for name in conditions if name in rows.column_names])
+        for name in hidden:
+            if name in rows.column_names:
+                place = rows.column_names.index(name)
+                rows = rows.set_column(place, name, pa.nulls(len(rows), rows.column(name).type))
+        found: list[NDArray[np.float64]] = []
+        for at in range(0, len(rows), ROWS_AT_ONCE):
+            encoded = self.codec.encode(rows.slice(at, ROWS_AT_ONCE))
+            batch = to_batch(encoded, shape=self.codec.shape, device=self._device)
+            with torch.no_grad():
+                found.append(self.family.embed(batch).double().cpu().numpy())
+        return np.concatenate(found) if found else None
+
+    def predict(self, rows: pa.Table, /) -> Predictions:
+        """The numbers of `[evaluate.properties]` of each row, with intervals, and whether it is inside the domain.
+
+        Raises:
+            CapabilityError: the system was measured without `[evaluate.properties]`.
+        """
+        if self.head is None or self.manifest is None or self.manifest.properties is None:
+            raise CapabilityError(
+                "this system predicts no properties", hint="say which in [evaluate.properties] columns, and evaluate"
+            )
+        asked = self.manifest.properties
+        embeddings = self.embed(rows, hidden=asked.columns)
+        assert embeddings is not None, "a head is fitted to embeddings"
+        return self.head.predict(embeddings, neighbours=asked.neighbours)
 
     def reconstruction_error(self, rows: pa.Table, /) -> NDArray[np.float64] | None:
         """The mean squared error of each row after the family's latent, None where it has none.

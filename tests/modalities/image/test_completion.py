@@ -10,7 +10,8 @@ from genwright.families.store import build_family
 from genwright.modalities.image.config import GridConfig
 from genwright.modalities.image.grid import GridCodec
 from genwright.modalities.image.pixels import pixels_of
-from genwright.systems.rows import RowSystem, known_rows
+from genwright.systems.rows import RowSystem
+from genwright.systems.told import known_rows
 
 from .pictures import bars, file_of, table
 

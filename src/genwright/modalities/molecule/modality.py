@@ -12,7 +12,7 @@ from pyarrow import csv
 from rdkit.Chem.Draw import rdMolDraw2D
 
 from genwright.core.protocols import Candidate, Measured, Unreadable
-from genwright.modalities.molecule.chemistry import canonical, fault, fingerprints, most_similar, parsed, quiet
+from genwright.modalities.molecule.chemistry import BITS, canonical, fault, fingerprints, most_similar, parsed, quiet
 from genwright.modalities.molecule.config import MoleculeMetricsConfig, MoleculeSourceConfig
 from genwright.modalities.molecule.metrics import measure
 from genwright.modalities.molecule.properties import property_of
@@ -49,6 +49,15 @@ class MoleculeModality:
         ours, theirs = (fingerprints([parsed(smiles) for smiles in _smiles(table)]) for table in (rows, reference))
         similarity, place = most_similar(ours, theirs)
         return 1.0 - similarity, place
+
+    def features(self, rows: pa.Table) -> NDArray[np.float64]:
+        """Morgan bits (radius 2, 1,024 places) as numbers: what properties are commonly predicted from."""
+        bits = fingerprints([parsed(smiles) for smiles in _smiles(rows)])
+        return np.array([list(one) for one in bits], dtype=np.float64).reshape(-1, BITS)
+
+    def parse(self, texts: Sequence[str]) -> pa.Table:
+        """A row per SMILES, in rdkit's canonical form where it is one."""
+        return pa.table({"smiles": pa.array([canonical(text) or text for text in texts], pa.string())})
 
     def measure(
         self,

@@ -30,7 +30,7 @@ def anomaly_rows(
         rows = _untold(table, system)
         scores = {"surprise": _surprise(rows, system), "rebuilt": system.reconstruction_error(rows)}
         for at, group in enumerate(groups):
-            told = {name: float(values[at]) for name, values in scores.items() if values is not None}
+            told = {name: None if values is None else float(values[at]) for name, values in scores.items()}
             found.append({"candidate": "anomalies", "anomaly": kind, "group": group, **told})
     return found
 

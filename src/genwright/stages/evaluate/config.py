@@ -6,6 +6,7 @@ from pydantic import Field, create_model
 
 from genwright.core import Config, StageSpec, modality_component
 from genwright.families import SamplingConfig
+from genwright.systems.manifest import PropertiesManifest
 
 
 class ReferencesConfig(Config):
@@ -38,6 +39,24 @@ class EvaluateConfig(Config):
     resamples: int = Field(default=2000, ge=100, le=100_000)
 
 
+class PropertiesConfig(PropertiesManifest):
+    """Numbers of held-out samples that are predicted from the family's embedding of them.
+
+    `columns` are of the dataset. A ridge regression (or the mean of `neighbours` nearest) is fitted on `fit_rows` train
+    samples; its intervals and domain follow from at most as many of the validation split, and `test_rows` held-out
+    samples measure it. `likeness = "on"` also asks the modality how far each of them is from those train samples.
+    """
+
+    fit_rows: int = Field(default=4000, ge=10, le=1_000_000)
+    test_rows: int = Field(default=2000, ge=10, le=1_000_000)
+    likeness: Literal["on", "off"] = "on"
+
+    @property
+    def kept(self) -> PropertiesManifest:
+        """What the system's manifest says of it."""
+        return PropertiesManifest(**{name: getattr(self, name) for name in PropertiesManifest.model_fields})
+
+
 class RowEvaluateConfig(Config):
     """How many samples are drawn and how, and what they are compared with. `level` is that of every interval.
 
@@ -49,6 +68,7 @@ class RowEvaluateConfig(Config):
     steps: int | None = Field(default=None, ge=1)
     temperature: float = Field(default=1.0, gt=0.0)
     baseline: Literal["on", "off"] = "on"
+    properties: PropertiesConfig | None = None
     level: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=2000, ge=100, le=100_000)
 

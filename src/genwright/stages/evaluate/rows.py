@@ -26,9 +26,9 @@ from genwright.core.protocols import Candidate, RowModality
 from genwright.families.store import build_family
 from genwright.measure import write_scores
 from genwright.modalities.dataset import read_rows
-from genwright.stages.evaluate.anomalies import SCORES as ANOMALY_SCORES
 from genwright.stages.evaluate.anomalies import anomaly_claims, anomaly_rows
 from genwright.stages.evaluate.likelihoods import likelihood_claims, likelihood_rows
+from genwright.stages.evaluate.properties import fit_properties, property_claims, property_rows
 from genwright.systems import DrawingConfig, Manifest, load_system, write_manifest
 from genwright.systems.rows import RowSystem
 from genwright.trainer.rows import RowFeed
@@ -52,12 +52,7 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
             "the test split is empty, so nothing can be evaluated", hint="raise data.split.test, or add data"
         )
     folder = context.folder("system")
-    inputs = {artifact.digest: artifact.path for artifact in context.inputs.values()}
-    model, codec = context.inputs["model"].digest, context.inputs["codec"].digest
-    drawing = DrawingConfig(temperature=config.temperature, guidance=config.guidance, steps=config.steps)
-    manifest = Manifest(backend="rows", modality=context.modality, model=model, codec=codec, drawing=drawing)
-    write_manifest(manifest, folder=folder)
-    system = load_system(folder, locate=inputs.__getitem__, device=context.device)
+    system = _system(config, context, splits, folder)
     modality: RowModality = modality_component(context.modality).load()()
     candidates = _candidates(config, context, splits, system)
     context.progress.say(f"  measuring {len(candidates)} sets of samples")
@@ -66,15 +61,35 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
     )
     write_scores(context.folder("scores"), measured.columns, arrays=measured.arrays)
     _write_samples(candidates[0].rows, modality, context.folder("samples"), folder)
-    more = []
+    more, asked = [], []
     if config.anomalies is not None:
-        more = anomaly_rows(config, context, system=system, modality=modality, test=splits["test"])
+        more += anomaly_rows(config, context, system=system, modality=modality, test=splits["test"])
+        asked += anomaly_claims(config)
+    if config.properties is not None:
+        more += property_rows(config.properties, splits, system=system, modality=modality)
+        asked += property_claims(config, features=hasattr(modality, "features"))
     columns, drafts = _own_scores(candidates, splits, system, modality, config, more=more)
-    drafts += anomaly_claims(config) if more else []
+    drafts += asked
     write_scores(context.folder("generation_scores"), columns)
     kinds = {"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"}
     produced = {slot: Produced(kind, context.scratch / slot) for slot, kind in kinds.items()}
     return StageResult(produced, [*drafts, *measured.drafts])
+
+
+def _system(config: Any, context: Context, splits: dict[str, pa.Table], folder: Path) -> RowSystem:
+    """The system in `folder`, with a head for the properties that it is to predict."""
+    inputs = {artifact.digest: artifact.path for artifact in context.inputs.values()}
+    model, codec = context.inputs["model"].digest, context.inputs["codec"].digest
+    drawing = DrawingConfig(temperature=config.temperature, guidance=config.guidance, steps=config.steps)
+    manifest = Manifest(backend="rows", modality=context.modality, model=model, codec=codec, drawing=drawing)
+    if config.properties is not None:
+        plain = RowSystem.load(manifest, locate=inputs.__getitem__, device=context.device)
+        context.progress.say(f"  fitting a head for {', '.join(config.properties.columns)}")
+        fit_properties(config.properties, splits, system=plain).save(folder)
+        manifest = manifest.model_copy(update={"properties": config.properties.kept})
+    write_manifest(manifest, folder=folder)
+    system: RowSystem = load_system(folder, locate=inputs.__getitem__, device=context.device)
+    return system
 
 
 def _candidates(config: Any, context: Context, splits: dict[str, pa.Table], system: RowSystem) -> list[Candidate]:
@@ -170,7 +185,7 @@ def _own_scores(
         drafts[:0] = likelihood_claims(system.codec.unit, kind, config)
     names = ["candidate", "legal", "different", "new", "id", "nats", "units", "group", "member", "score"]
     rows += more
-    names += ["anomaly", *ANOMALY_SCORES] if more else []
+    names += [name for name in dict.fromkeys(name for row in more for name in row) if name not in names]
     return {name: [row.get(name) for row in rows] for name in names}, drafts
 
 

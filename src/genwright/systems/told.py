@@ -1,0 +1,58 @@
+"""What a user says of samples: what is known of those to be made, or whole ones to be judged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import csv
+
+from genwright.core import DataError, SpecError, modality_component
+from genwright.core.protocols import RowModality
+
+
+def known_rows(text: str, /, *, count: int) -> tuple[pa.Table, int]:
+    """Partly known samples: a JSON object that holds for `count` of them, or a CSV file with a row for each.
+
+    Raises:
+        SpecError: it is neither, or the file cannot be read.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise SpecError(f"what is given is no JSON object: {error}") from None
+        return pa.Table.from_pylist([values] * count), count
+    try:
+        rows = csv.read_csv(text)
+    except (OSError, pa.ArrowException) as error:
+        raise SpecError(f"{text} cannot be read as CSV ({error})", hint="give a JSON object or a CSV file") from None
+    return rows, len(rows)
+
+
+def told_rows(texts: Sequence[str], modality: RowModality, /) -> pa.Table:
+    """Whole samples: those of one file that the modality reads, JSON objects, or texts that each stand for a sample.
+
+    Raises:
+        SpecError: the modality has no samples that are texts.
+        DataError: a file cannot be read, or a sample is no legal one.
+    """
+    if len(texts) == 1 and Path(texts[0]).is_file():
+        source = modality_component(modality.name).config.parse({"path": str(Path(texts[0]).resolve())}, where="file")
+        tables = [part for part in modality.read(source, root=Path()) if isinstance(part, pa.Table)]
+        if not tables:
+            raise DataError(f"{texts[0]} holds no sample", hint="look at the file")
+        rows = pa.concat_tables(tables)
+    elif all(text.lstrip().startswith("{") for text in texts):
+        rows = pa.concat_tables([known_rows(text, count=1)[0] for text in texts], promote_options="default")
+    elif hasattr(modality, "parse"):
+        rows = modality.parse(texts)
+    else:
+        raise SpecError(f"'{texts[0]}' is no file and no JSON object", hint="give a file, or '{\"column\": value}'")
+    for at, why in enumerate(modality.validate(rows)):
+        if why is not None:
+            shown = texts[at] if len(texts) == len(rows) else f"sample {at + 1}"
+            raise DataError(f"'{shown}' is no legal {modality.name}: {why}", hint="correct it, or leave it out")
+    return rows

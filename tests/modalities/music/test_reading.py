@@ -112,9 +112,12 @@ def test_pieces_with_one_melody_share_a_group_in_any_key_and_rhythm(tmp_path):
     (tmp_path / "a.abc").write_text(f"X:1\nT:One\nL:1/8\nK:C\n{line}\n")
     (tmp_path / "b.abc").write_text(f"X:1\nT:Two\nL:1/16\nK:C\ng4 {line}\n")
     (tmp_path / "c.abc").write_text(f"X:1\nT:Three\nL:1/8\nK:C\n{line[::-1]}\n")
-    tables = read_music(MusicSourceConfig(path="*.abc", samples="tunes"), root=tmp_path)
-    groups = [table.column("group")[0].as_py() for table in tables]
+    source = MusicSourceConfig(path="*.abc", samples="tunes")
+    groups = [table.column("group")[0].as_py() for table in read_music(source, root=tmp_path)]
     assert groups[0] == groups[1] != groups[2]
+    source = source.model_copy(update={"group": "piece"})
+    pieces = [table.column("group")[0].as_py() for table in read_music(source, root=tmp_path)]
+    assert len(set(pieces)) == 3
 
 
 def test_midi_comes_back_as_it_was_written(tmp_path):

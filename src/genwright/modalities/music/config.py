@@ -14,7 +14,8 @@ class MusicSourceConfig(FilesConfig):
     A sample is a window of four voices (`windows`), `window_steps` sixteenths long and starting at a bar line, about
     `hop_steps` after the one before; or a whole tune of one voice (`tunes`) of at least `min_notes` notes. With
     `transpose = "c"` every piece is moved to the key signature without accidentals, by at most 6 semitones. Pieces of
-    which the first voices share a run of `melody_intervals` intervals stay in one split.
+    which the first voices share a run of `melody_intervals` intervals stay in one split; with `group = "piece"`, the
+    customary split, a test melody can be in training.
     """
 
     samples: Literal["windows", "tunes"] = "windows"
@@ -22,6 +23,7 @@ class MusicSourceConfig(FilesConfig):
     hop_steps: int = Field(default=32, ge=1, le=4096)
     min_notes: int = Field(default=16, ge=1)
     transpose: Literal["none", "c"] = "none"
+    group: Literal["melody", "piece"] = "melody"
     melody_intervals: int = Field(default=14, ge=2, le=64)
 
 

@@ -42,7 +42,9 @@ def read_music(source: MusicSourceConfig, /, *, root: Path) -> Iterator[pa.Table
                     f"{file.path} is not taken: {error}", hint="on_error = 'drop' leaves such pieces out"
                 ) from None
             yield Unreadable(file.name, error.reason, error.detail)
-    groups = melody_groups([piece for _, piece in pieces], num_intervals=source.melody_intervals)
+    groups = list(range(len(pieces)))
+    if source.group == "melody":
+        groups = melody_groups([piece for _, piece in pieces], num_intervals=source.melody_intervals)
     for (name, piece), group in zip(pieces, groups, strict=True):
         found = _windows(piece, source) if source.samples == "windows" else _tune(piece)
         if not len(found):
@@ -50,7 +52,7 @@ def read_music(source: MusicSourceConfig, /, *, root: Path) -> Iterator[pa.Table
             continue
         facts = {
             "id": [f"{name}#{at + 1}" for at in range(len(found))] if len(found) > 1 else [name],
-            "group": [f"melody of {pieces[group][0]}"] * len(found),
+            "group": [f"{source.group} of {pieces[group][0]}"] * len(found),
             "title": [piece.title or PurePosixPath(name).stem] * len(found),
             "metre": [piece.metre] * len(found),
             "fifths": [piece.fifths] * len(found),

@@ -95,11 +95,11 @@ def test_what_is_transparent_is_filled_in(trained, tmp_path):
 def test_what_a_system_can_is_found_in_its_family(trained, tmp_path):
     assert trained.capabilities == {"sample", "denoise", "upscale"}
     other = system_of("vae", width=8)
-    assert other.capabilities == {"sample"}
+    assert other.capabilities == {"sample", "interpolate"}
     path = write(bars(1, 1)[0, 0], tmp_path / "a.png")
     for settings in ({"task": "denoise", "noise": 0.1}, {"task": "upscale"}):
         picture = path if settings["task"] == "denoise" else write(bars(1, 1)[0, 0, ::2, ::2], tmp_path / "s.png")
-        with pytest.raises(CapabilityError, match="it can: sample"):
+        with pytest.raises(CapabilityError, match="it can: interpolate, sample"):
             restore(other, picture, tmp_path / "o.png", **settings)
     with pytest.raises(CapabilityError, match="no pictures"):
         restore(object(), path, tmp_path / "o.png", task="inpaint")

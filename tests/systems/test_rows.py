@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 import torch
 
+from genwright.core import CapabilityError
 from genwright.core.protocols import Encoded, Vector, VectorColumn, VectorShape
 from genwright.systems import DrawingConfig, Manifest
 from genwright.systems.rows import RowSystem
@@ -51,3 +53,41 @@ def test_the_manifest_says_how_samples_are_drawn() -> None:
         {"guidance": 1.0, "steps": 7, "temperature": 0.9},  # nothing to guide towards
         {"guidance": 2.0, "steps": 3, "temperature": 0.5},
     ]
+
+
+class Halves:
+    """A family whose latent is half of each number."""
+
+    def embed(self, batch: Vector) -> torch.Tensor:
+        return batch.values / 2
+
+    def decode_latent(self, z: torch.Tensor, *, cond: Any = None) -> Vector:
+        return Vector(z * 2)
+
+
+class Pair(Plain):
+    """A codec of two numbers."""
+
+    shape = VectorShape((VectorColumn("x", "number"), VectorColumn("y", "number")))
+
+    def encode(self, rows: pa.Table) -> Encoded:
+        return Encoded(np.stack([rows["x"].to_numpy(), rows["y"].to_numpy()], 1).astype(np.float32))
+
+    def decode(self, encoded: Encoded) -> pa.Table:
+        return pa.table({"x": encoded.values[:, 0], "y": encoded.values[:, 1]})
+
+
+def test_the_way_from_one_sample_to_another_is_an_arc() -> None:
+    system = RowSystem(Halves(), codec=Pair())  # type: ignore[arg-type]
+    assert "interpolate" in system.capabilities
+    made = system.interpolate(pa.table({"x": [3.0, 0.0], "y": [0.0, 3.0]}), 3)
+    np.testing.assert_allclose(made["x"].to_numpy(), [3.0, 3.0 / 2**0.5, 0.0], atol=1e-6)
+    np.testing.assert_allclose(made["y"].to_numpy(), [0.0, 3.0 / 2**0.5, 3.0], atol=1e-6)
+    line = system.interpolate(pa.table({"x": [0.0, 1.0], "y": [0.0, 2.0]}), 3)
+    np.testing.assert_allclose(line["y"].to_numpy(), [0.0, 1.0, 2.0], atol=1e-6)
+
+
+def test_without_a_latent_there_is_no_way() -> None:
+    system = RowSystem(Recorder(), codec=Plain())  # type: ignore[arg-type]
+    with pytest.raises(CapabilityError, match="cannot interpolate"):
+        system.interpolate(pa.table({"x": [1.0, 2.0]}), 3)

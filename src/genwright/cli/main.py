@@ -114,10 +114,16 @@ def _restore(p: argparse.ArgumentParser) -> None:
 
 
 def _predict(p: argparse.ArgumentParser) -> None:
-    p.add_argument(
-        "samples", metavar="SAMPLE", nargs="+", help="SMILES, JSON objects, or one file as [data] reads it"
-    )
+    p.add_argument("samples", metavar="SAMPLE", nargs="+", help="SMILES, JSON objects, or one file as [data] reads it")
     p.add_argument("--system", metavar="ID", help="a release or system (default: the newest release)")
+
+
+def _interpolate(p: argparse.ArgumentParser) -> None:
+    p.add_argument("first", metavar="FIRST", help="SMILES, a JSON object, or a file that holds one sample")
+    p.add_argument("last", metavar="LAST", help="the same")
+    p.add_argument("--num", type=_positive, default=7, help="samples, both ends included")
+    p.add_argument("--system", metavar="ID", help="a release or system (default: the newest release)")
+    p.add_argument("--out", metavar="DIR", help="write files here")
 
 
 def _serve(p: argparse.ArgumentParser) -> None:
@@ -157,6 +163,9 @@ COMMANDS = {
     "claims": Command("list claims", _claims, HERE + "evidence:claims"),
     "compare": Command("compare variants, runs or systems, paired", _compare, HERE + "evidence:compare"),
     "generate": Command("generate with a released system", _generate, HERE + "systems:generate"),
+    "interpolate": Command(
+        "go through the latent from one sample to another", _interpolate, HERE + "systems:interpolate"
+    ),
     "predict": Command("predict properties of samples, with intervals", _predict, HERE + "systems:predict"),
     "style": Command("draw a picture in the style of another one", _style, HERE + "pictures:style"),
     "restore": Command("denoise, enlarge or complete a picture", _restore, HERE + "pictures:restore"),

@@ -1,4 +1,4 @@
-"""Commands that use a system: generate, predict, serve, export."""
+"""Commands that use a system: generate, interpolate, predict, serve, export."""
 
 import argparse
 import sys
@@ -58,7 +58,6 @@ def _samples(system: Any, digest: str, arguments: argparse.Namespace, out: Outpu
     """Draw or complete samples, and write them or show them as a table."""
     if arguments.prompt:
         raise SpecError("this system continues no text", hint="say what is known with --given '{\"column\": value}'")
-    modality = system.modality
     given, count = _known(arguments.given, arguments.num)
     conditions, _ = _known(arguments.condition, count)
     rows = system.sample(
@@ -70,14 +69,34 @@ def _samples(system: Any, digest: str, arguments: argparse.Namespace, out: Outpu
         steps=arguments.steps,
         temperature=arguments.temperature,
     )
-    if arguments.out is None:
+    return _written(rows, system, digest, arguments.out, out)
+
+
+def _written(rows: Any, system: Any, digest: str, folder: str | None, out: Output) -> int:
+    """Samples as a table, or as files in that folder."""
+    if folder is None:
         out.table(rows.to_pylist(), title=f"system {digest[:12]}")
         return 0
-    folder = Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = [*modality.write(rows, folder), modality.preview(rows, folder / "preview")]
-    out.table([{"file": str(path)} for path in written], title=f"{count:,} samples of system {digest[:12]}")
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    written = [*system.modality.write(rows, target), system.modality.preview(rows, target / "preview")]
+    out.table([{"file": str(path)} for path in written], title=f"{len(rows):,} samples of system {digest[:12]}")
     return 0
+
+
+def interpolate(arguments: argparse.Namespace, out: Output) -> int:
+    """Samples on the way through the latent from one sample to another."""
+    project = Project.find(arguments.project)
+    digest, _ = project.resolve_system(arguments.system)
+    system = project.system(digest)
+    if "sample" not in system.capabilities:
+        raise CapabilityError(
+            f"this system has no latent (it can: {', '.join(sorted(system.capabilities))})",
+            hint="project.modality = 'passage' is for texts that stand for themselves",
+        )
+    told = load_reference("genwright.systems.told:two_rows", extra="train")
+    ends = told(arguments.first, arguments.last, system.modality)
+    return _written(system.interpolate(ends, arguments.num), system, digest, arguments.out, out)
 
 
 def _known(text: str | None, count: int) -> tuple[Any, int]:

@@ -50,9 +50,11 @@ class RowSystem:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """`sample`, of pictures `denoise` and `upscale` where the family has a method for it, and `predict`."""
+        """`sample`, and as family and evaluation allow: `denoise` and `upscale` pictures, `interpolate`, `predict`."""
         found = ABILITIES if isinstance(self.codec.shape, GridShape) else {}
         able = {name for name, method in found.items() if hasattr(self.family, method)}
+        if hasattr(self.family, "embed") and hasattr(self.family, "decode_latent"):
+            able.add("interpolate")
         return frozenset({"sample", *able, *(["predict"] if self.head is not None else [])})
 
     @property
@@ -175,6 +177,23 @@ class RowSystem:
             found.append(error.double().cpu().numpy())
         return np.concatenate(found) if found else None
 
+    def interpolate(self, ends: pa.Table, n: int, /) -> pa.Table:
+        """`n` samples on the way through the latent from the first row of `ends` to the second, both included.
+
+        The angle grows evenly, which keeps the length of a latent where the prior expects it (arXiv:1609.04468).
+
+        Raises:
+            CapabilityError: the family has no latent that it can decode.
+            DataError: an end is none that the codec knows.
+        """
+        self._need("interpolate")
+        latents = self.embed(ends)
+        assert latents is not None and len(latents) == 2, "two ends"
+        path = torch.from_numpy(_arc(latents[0], latents[1], np.linspace(0.0, 1.0, n))).float().to(self._device)
+        with torch.no_grad():
+            made = self.family.decode_latent(path)
+        return self.codec.decode(to_encoded(made, shape=self.codec.shape))
+
     def denoise(
         self, levels: NDArray[np.uint8], /, *, noise: float, steps: int = 1, conditions: pa.Table | None = None
     ) -> pa.Table:
@@ -215,9 +234,10 @@ class RowSystem:
 
     def _need(self, ability: str) -> None:
         if ability not in self.capabilities:
+            able = "'vae' and 'latent'" if ability == "interpolate" else "'diffusion' over pictures"
             raise CapabilityError(
-                f"this system cannot {ability} pictures (it can: {', '.join(sorted(self.capabilities))})",
-                hint="train.family = 'diffusion' over pictures can",
+                f"this system cannot {ability} (it can: {', '.join(sorted(self.capabilities))})",
+                hint=f"train.family: {able} can",
             )
 
     def _given(self, rows: pa.Table) -> Given:
@@ -232,6 +252,16 @@ class RowSystem:
         if conditioner is None:
             raise CapabilityError("this system was trained without a condition", hint="set fit.condition, and train")
         return torch.from_numpy(conditioner.encode(rows)).to(self._device)
+
+
+def _arc(first: NDArray[np.float64], last: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (n, d) at those shares of the way; a line where both ends lie in one direction."""
+    lengths = float(np.linalg.norm(first)) * float(np.linalg.norm(last))
+    angle = float(np.arccos(np.clip(first @ last / lengths, -1.0, 1.0))) if lengths else 0.0
+    if not 1e-6 < angle < np.pi - 1e-6:
+        return first + shares[:, None] * (last - first)
+    ways = np.sin(np.stack([1.0 - shares, shares], axis=1) * angle) / np.sin(angle)
+    return np.asarray(ways @ np.stack([first, last]))
 
 
 def to_encoded(batch: Batch, /, *, shape: Any) -> Encoded:

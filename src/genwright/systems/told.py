@@ -56,3 +56,17 @@ def told_rows(texts: Sequence[str], modality: RowModality, /) -> pa.Table:
             shown = texts[at] if len(texts) == len(rows) else f"sample {at + 1}"
             raise DataError(f"'{shown}' is no legal {modality.name}: {why}", hint="correct it, or leave it out")
     return rows
+
+
+def two_rows(first: str, last: str, modality: RowModality, /) -> pa.Table:
+    """One whole sample each.
+
+    Raises:
+        SpecError: the modality has no samples that are texts.
+        DataError: a file cannot be read or holds several samples, or a sample is no legal one.
+    """
+    tables = [told_rows([text], modality) for text in (first, last)]
+    for text, table in zip((first, last), tables, strict=True):
+        if len(table) != 1:
+            raise DataError(f"{text} holds {len(table):,} samples, and one is needed", hint="give a file with one")
+    return pa.concat_tables(tables, promote_options="permissive")

@@ -82,6 +82,8 @@ def test_samples_are_told_as_texts_objects_or_a_file(tmp_path):
     assert told_rows([str(tmp_path / "a.smi")], molecules)["id"].to_pylist() == ["ethanol"]
     with pytest.raises(DataError, match="'C1CC' is no legal molecule: syntax"):
         told_rows(["CC", "C1CC"], molecules)
+    with pytest.raises(DataError, match=r"has only smile: .*smiles"):
+        told_rows(['{"smile": "CC"}'], molecules)
 
     class Nameless:
         name = "table"

@@ -51,7 +51,12 @@ def told_rows(texts: Sequence[str], modality: RowModality, /) -> pa.Table:
         rows = modality.parse(texts)
     else:
         raise SpecError(f"'{texts[0]}' is no file and no JSON object", hint="give a file, or '{\"column\": value}'")
-    for at, why in enumerate(modality.validate(rows)):
+    try:
+        found = modality.validate(rows)
+    except KeyError as error:
+        names = ", ".join(rows.column_names)
+        raise DataError(f"what is given has only {names}: {error.args[0]}", hint="say that column too") from None
+    for at, why in enumerate(found):
         if why is not None:
             shown = texts[at] if len(texts) == len(rows) else f"sample {at + 1}"
             raise DataError(f"'{shown}' is no legal {modality.name}: {why}", hint="correct it, or leave it out")

@@ -5,7 +5,7 @@ WHEELS = --only-binary :all: --no-binary jsonpath-rw
 # Elsewhere pip takes the CUDA build of torch by default; TORCH_INDEX names the index of the CPU build.
 INSTALL = PIP_CONSTRAINT=constraints.txt $(V)/bin/python -m pip install -q $(WHEELS) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test lint types walls tests docs bench readme constraints clean
+.PHONY: demo test lint types walls tests cells docs bench readme constraints clean
 
 $(V)/.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(V)
@@ -33,6 +33,10 @@ walls: $(V)/.ok
 
 tests: $(V)/.ok
 	OMP_NUM_THREADS=1 $(V)/bin/python -m pytest -n 2 --dist loadfile
+
+# Every family over every modality, killed and gone on with; `make tests` does five of the twenty.
+cells: $(V)/.ok
+	GENWRIGHT_ALL_CELLS=1 OMP_NUM_THREADS=1 $(V)/bin/python -m pytest -n 2 tests/journeys/test_cells.py
 
 docs: $(V)/.ok
 	$(V)/bin/python -m sphinx -W -q -b html docs docs/_build

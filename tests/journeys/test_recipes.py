@@ -37,11 +37,12 @@ def test_all_stages_ran_and_claimed(released, genwright):
 
 def test_every_figure_of_samples_stands_beside_its_references(released):
     _, result, _ = released
-    labels = {claim["label"] for claim in result["claims"] if claim["metric"] == "legal_share"}
-    if not labels:
-        pytest.skip("the recipe makes texts")
-    assert {"", "reference: other real samples", "reference: train samples drawn again"} <= labels
-    assert any(label.startswith("baseline: ") for label in labels)
+    for metric in ("legal_share", "modes_reached"):
+        labels = {claim["label"] for claim in result["claims"] if claim["metric"] == metric}
+        if not labels:
+            pytest.skip("the recipe makes texts")
+        assert {"", "reference: other real samples", "reference: train samples drawn again"} <= labels
+        assert any(label.startswith("baseline: ") for label in labels)
 
 
 def test_a_second_run_hits_everything(released, genwright):

@@ -64,6 +64,7 @@ def test_claims_derive_from_the_log(make_context: Any, tmp_path: Path) -> None:
     assert values["training_tokens"] == 6 * 64
     assert values["parameters"] == sum(p.numel() for p in load_family(result.artifacts["model"].path).parameters())
     assert values["validation_loss"] == min(loss for loss in columns["validation_loss"] if loss is not None)
+    assert values["final_validation_loss"] == columns["validation_loss"][-1]
     assert (values["tokens_per_cpu_second"] or 0) > 0
 
 

@@ -42,7 +42,7 @@ class EvaluateConfig(Config):
 class PropertiesConfig(PropertiesManifest):
     """Numbers of held-out samples that are predicted from the family's embedding of them.
 
-    `columns` are of the dataset. A ridge regression (or the mean of `neighbours` nearest) is fitted on `fit_rows` train
+    `columns` are of the dataset, or numbers that the modality computes. A ridge regression (or the mean of `neighbours` nearest) is fitted on `fit_rows` train
     samples; its intervals and domain follow from at most as many of the validation split, and `test_rows` held-out
     samples measure it. `likeness = "on"` also asks the modality how far each of them is from those train samples.
     """
@@ -90,7 +90,7 @@ def config_for(modality: str, /) -> type[Config]:
 STAGE = StageSpec(
     name="evaluate",
     order=50,
-    version="2",
+    version="3",
     config=EvaluateConfig,
     run="genwright.stages.evaluate.run:run",
     inputs=("dataset", "codec", "model"),

@@ -27,6 +27,7 @@ from genwright.families.store import build_family
 from genwright.measure import write_scores
 from genwright.modalities.dataset import read_rows
 from genwright.stages.evaluate.anomalies import anomaly_claims, anomaly_rows
+from genwright.stages.evaluate.collapse import reached
 from genwright.stages.evaluate.likelihoods import likelihood_claims, likelihood_rows
 from genwright.stages.evaluate.properties import fit_properties, property_claims, property_rows
 from genwright.systems import DrawingConfig, Manifest, load_system, write_manifest
@@ -35,6 +36,7 @@ from genwright.trainer.rows import RowFeed
 
 FLOOR = "reference: other real samples"
 COPY = "reference: train samples drawn again"
+SHARES = {"legal_share": "legal", "different_share": "different", "new_share": "new", "modes_reached": "reached"}
 
 
 def evaluate_rows(config: Any, context: Context, /) -> StageResult:
@@ -52,8 +54,8 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
             "the test split is empty, so nothing can be evaluated", hint="raise data.split.test, or add data"
         )
     folder = context.folder("system")
-    system = _system(config, context, splits, folder)
     modality: RowModality = modality_component(context.modality).load()()
+    system = _system(config, context, splits, modality, folder)
     candidates = _candidates(config, context, splits, system)
     context.progress.say(f"  measuring {len(candidates)} sets of samples")
     measured = modality.measure(
@@ -76,7 +78,9 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
     return StageResult(produced, [*drafts, *measured.drafts])
 
 
-def _system(config: Any, context: Context, splits: dict[str, pa.Table], folder: Path) -> RowSystem:
+def _system(
+    config: Any, context: Context, splits: dict[str, pa.Table], modality: RowModality, folder: Path
+) -> RowSystem:
     """The system in `folder`, with a head for the properties that it is to predict."""
     inputs = {artifact.digest: artifact.path for artifact in context.inputs.values()}
     model, codec = context.inputs["model"].digest, context.inputs["codec"].digest
@@ -85,7 +89,7 @@ def _system(config: Any, context: Context, splits: dict[str, pa.Table], folder: 
     if config.properties is not None:
         plain = RowSystem.load(manifest, locate=inputs.__getitem__, device=context.device)
         context.progress.say(f"  fitting a head for {', '.join(config.properties.columns)}")
-        fit_properties(config.properties, splits, system=plain).save(folder)
+        fit_properties(config.properties, splits, system=plain, modality=modality).save(folder)
         manifest = manifest.model_copy(update={"properties": config.properties.kept})
     write_manifest(manifest, folder=folder)
     system: RowSystem = load_system(folder, locate=inputs.__getitem__, device=context.device)
@@ -165,25 +169,28 @@ def _own_scores(
     *,
     more: Sequence[dict[str, Any]] = (),
 ) -> tuple[dict[str, list[Any]], list[ClaimDraft]]:
-    """Legal, different and new samples of each candidate, the nats of held-out samples, and `more`, in one table."""
+    """Legal, different and new samples of each candidate and what they come near, the nats of held-out samples, and
+    `more`, in one table."""
     known = set(modality.keys(_payload(splits["train"])))
+    held_out = _payload(splits["test"])
     rows: list[dict[str, Any]] = []
     drafts: list[ClaimDraft] = []
     for candidate in candidates:
         seen: set[bytes] = set()
         keys = modality.keys(candidate.rows)
-        for key, why in zip(keys, modality.validate(candidate.rows), strict=True):
+        near = reached(candidate.rows, held_out, modality)
+        for key, why, first in zip(keys, modality.validate(candidate.rows), near, strict=True):
             legal = why is None
             fresh = {"different": key not in seen, "new": key not in known} if legal else {}
-            rows.append({"candidate": candidate.name, "legal": legal, **fresh})
+            rows.append({"candidate": candidate.name, "legal": legal, "reached": first, **fresh})
             seen.add(key)
-        for metric, column in (("legal_share", "legal"), ("different_share", "different"), ("new_share", "new")):
+        for metric, column in SHARES.items():
             drafts.append(_share(metric, column, candidate, config.level))
     likely, kind = likelihood_rows(system, train=splits["train"], test=splits["test"])
     if likely:
         rows += likely
         drafts[:0] = likelihood_claims(system.codec.unit, kind, config)
-    names = ["candidate", "legal", "different", "new", "id", "nats", "units", "group", "member", "score"]
+    names = ["candidate", *SHARES.values(), "id", "nats", "units", "group", "member", "score"]
     rows += more
     names += [name for name in dict.fromkeys(name for row in more for name in row) if name not in names]
     return {name: [row.get(name) for row in rows] for name in names}, drafts
@@ -191,7 +198,12 @@ def _own_scores(
 
 def _share(metric: str, column: str, candidate: Candidate, level: float) -> ClaimDraft:
     derivation = Derivation(
-        "proportion", {"value": column}, where={"candidate": candidate.name}, interval="wilson", level=level
+        "proportion",
+        {"value": column},
+        where={"candidate": candidate.name},
+        # Whether a sample comes near something new depends on those before it.
+        interval="none" if column == "reached" else "wilson",
+        level=level,
     )
     return ClaimDraft(
         "system",

@@ -9,7 +9,7 @@ Column = list[str | int | float | bool | None]
 
 
 def log_columns(outcome: Outcome, *, num_parameters: int) -> dict[str, Column]:
-    """One row per line of the log; `kept` marks the step whose weights were kept."""
+    """One row per line of the log; `kept` marks the step whose weights were kept, `last` the end of training."""
     log = outcome.log
     before = [0, *(row.units for row in log[:-1])]
     columns: dict[str, Column] = {
@@ -21,6 +21,7 @@ def log_columns(outcome: Outcome, *, num_parameters: int) -> dict[str, Column]:
         "learning_rate": [row.learning_rate for row in log],
         "gradient_norm": [row.gradient_norm for row in log],
         "kept": [row.step == outcome.kept_step for row in log],
+        "last": [row is log[-1] for row in log],
         "num_parameters": [num_parameters for _ in log],
         "step_cpu_seconds": [row.step_cpu_seconds for row in log],
         "step_wall_seconds": [row.step_wall_seconds for row in log],
@@ -54,4 +55,8 @@ def claims(*, validated: bool, unit: str) -> Sequence[ClaimDraft]:
     if validated:
         kept = Derivation("mean", {"value": "validation_loss"}, where={"kept": True})
         drafts.append(_draft("validation_loss", f"nats/{unit}", kept, better="lower", data="dataset"))
+        # Beside the one that was kept it shows a training that went wrong after it.
+        last = Derivation("mean", {"value": "validation_loss"}, where={"last": True})
+        shared = {"better": "lower", "data": "dataset", "headline": False}
+        drafts.append(_draft("final_validation_loss", f"nats/{unit}", last, **shared))
     return drafts

@@ -19,7 +19,6 @@ max_samples = 1500
 [[data.sources]]
 path = "{nci}"
 format = "smiles"
-properties = ["logp"]
 on_error = "drop"
 group = "molecule"
 [data.split]
@@ -80,7 +79,7 @@ def test_a_property_is_claimed_and_predicted(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"column": "pIC50"}, DataError, r"no column 'pIC50' \(numbers it has: logp\)"),
+        ({"column": "pIC50"}, DataError, r"no column 'pIC50' \(numbers there are: logp, qed, sa, weight\)"),
         ({"column": "smiles"}, DataError, "column 'smiles' holds string"),
         ({"family": '"ngram"'}, CapabilityError, "this family has none"),
     ],

@@ -15,7 +15,7 @@ from genwright.core.protocols import Candidate, Measured, Unreadable
 from genwright.modalities.molecule.chemistry import BITS, canonical, fault, fingerprints, most_similar, parsed, quiet
 from genwright.modalities.molecule.config import MoleculeMetricsConfig, MoleculeSourceConfig
 from genwright.modalities.molecule.metrics import measure
-from genwright.modalities.molecule.properties import property_of
+from genwright.modalities.molecule.properties import UNITS, properties_of, property_of
 from genwright.modalities.molecule.reading import read_molecules
 
 PICTURES, ACROSS, SIDE = 20, 5, 200
@@ -27,6 +27,7 @@ class MoleculeModality:
 
     name = "molecule"
     suffix = "smi"
+    computes = tuple(UNITS)
 
     def read(self, source: MoleculeSourceConfig, *, root: Path) -> Iterator[pa.Table | Unreadable]:
         """Tables of at most 2,048 molecules; see `genwright.modalities.molecule.reading`.
@@ -54,6 +55,12 @@ class MoleculeModality:
         """Morgan bits (radius 2, 1,024 places) as numbers: what properties are commonly predicted from."""
         bits = fingerprints([parsed(smiles) for smiles in _smiles(rows)])
         return np.array([list(one) for one in bits], dtype=np.float64).reshape(-1, BITS)
+
+    def compute(self, names: Sequence[str], rows: pa.Table) -> dict[str, NDArray[np.float64]]:
+        """Those of `computes`, of rows that are legal molecules."""
+        mols = [mol for smiles in _smiles(rows) if (mol := parsed(smiles)) is not None]
+        assert len(mols) == len(rows), "rows of a dataset are legal"
+        return properties_of(names, mols)
 
     def parse(self, texts: Sequence[str]) -> pa.Table:
         """A row per SMILES, in rdkit's canonical form where it is one."""

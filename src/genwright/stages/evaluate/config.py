@@ -42,9 +42,10 @@ class EvaluateConfig(Config):
 class PropertiesConfig(PropertiesManifest):
     """Numbers of held-out samples that are predicted from the family's embedding of them.
 
-    `columns` are of the dataset, or numbers that the modality computes. A ridge regression (or the mean of `neighbours` nearest) is fitted on `fit_rows` train
-    samples; its intervals and domain follow from at most as many of the validation split, and `test_rows` held-out
-    samples measure it. `likeness = "on"` also asks the modality how far each of them is from those train samples.
+    `columns` are of the dataset, or numbers that the modality computes. A ridge regression (or the mean of `neighbours`
+    nearest) is fitted on `fit_rows` train samples; its intervals and domain follow from at most as many of the
+    validation split, and `test_rows` held-out samples measure it. `likeness = "on"` also asks the modality how far each
+    of them is from those train samples.
     """
 
     fit_rows: int = Field(default=4000, ge=10, le=1_000_000)

@@ -20,7 +20,9 @@ DOMAINS = {"inside": "by embeddings", "alike": "by likeness"}
 Splits = dict[str, pa.Table]
 
 
-def fit_properties(config: PropertiesConfig, splits: Splits, /, *, system: RowSystem) -> PropertyHead:
+def fit_properties(
+    config: PropertiesConfig, splits: Splits, /, *, system: RowSystem, modality: RowModality
+) -> PropertyHead:
     """The head, fitted on train samples; intervals and domain follow from the validation split.
 
     Raises:
@@ -32,7 +34,7 @@ def fit_properties(config: PropertiesConfig, splits: Splits, /, *, system: RowSy
             "evaluate.properties predicts from embeddings, and this family has none",
             hint="train.family = autoregressive, vae or latent has; or leave [evaluate.properties] out",
         )
-    train, calibration, _ = _used(config, splits)
+    train, calibration, _ = _used(config, splits, modality)
     if not len(calibration):
         raise DataError("the validation split is empty, so no interval can be had", hint="raise data.split.validation")
     parts = [(_embedded(system, rows, config), _numbers(rows, config.columns)) for rows in (train, calibration)]
@@ -43,7 +45,7 @@ def property_rows(
     config: PropertiesConfig, splits: Splits, /, *, system: RowSystem, modality: RowModality
 ) -> list[dict[str, Any]]:
     """A row per held-out sample, property and predictor; what has no such number has no row."""
-    train, calibration, test = _used(config, splits)
+    train, calibration, test = _used(config, splits, modality)
     assert system.head is not None, "fit_properties made one"
     own = system.predict(test)
     near = _alike(config, modality, train, calibration, test)
@@ -160,21 +162,36 @@ class _Drafts:
         return ClaimDraft(**{**vars(draft), "label": how})
 
 
-def _used(config: PropertiesConfig, splits: Splits) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """The rows that are fitted, calibrated and tested on; splits come in random order."""
-    for name in config.columns:
-        _check(splits["train"], name)
+def _used(config: PropertiesConfig, splits: Splits, modality: RowModality) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The rows that are fitted, calibrated and tested on, with their numbers; splits come in random order."""
     sizes = {"train": config.fit_rows, "validation": config.fit_rows, "test": config.test_rows}
-    train, calibration, test = (splits[split].slice(0, size) for split, size in sizes.items())
+    rows = (splits[split].slice(0, size) for split, size in sizes.items())
+    train, calibration, test = (_with_computed(part, config.columns, modality) for part in rows)
+    for name in config.columns:
+        _check(train, name, modality)
     return train, calibration, test
 
 
-def _check(rows: pa.Table, name: str) -> None:
+def _with_computed(rows: pa.Table, names: Sequence[str], modality: RowModality) -> pa.Table:
+    """Rows with the numbers that the dataset lacks and the modality computes."""
+    wanted = [name for name in names if name in _computed(modality) and name not in rows.column_names]
+    if wanted:
+        for name, values in modality.compute(wanted, rows).items():  # type: ignore[attr-defined]  # an ability
+            rows = rows.append_column(name, pa.array(values, pa.float64()))
+    return rows
+
+
+def _computed(modality: RowModality) -> tuple[str, ...]:
+    return tuple(getattr(modality, "computes", ()))
+
+
+def _check(rows: pa.Table, name: str, modality: RowModality) -> None:
     if name not in rows.column_names:
-        there = ", ".join(column for column in rows.column_names if _is_number(rows, column))
+        there = [column for column in rows.column_names if _is_number(rows, column)]
+        known = ", ".join(dict.fromkeys([*there, *_computed(modality)]))
         raise DataError(
-            f"evaluate.properties: the dataset has no column '{name}' (numbers it has: {there or 'none'})",
-            hint="keep it in data.sources, such as properties or columns of molecules",
+            f"evaluate.properties: the dataset has no column '{name}' (numbers there are: {known or 'none'})",
+            hint="keep it in data.sources, such as columns of a file of molecules",
         )
     if not _is_number(rows, name):
         raise DataError(

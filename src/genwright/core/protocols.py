@@ -239,8 +239,8 @@ class RowModality(Protocol):
     and every claim derives from it. `preview` writes a picture of the first rows.
 
     Abilities are found: `features(rows) -> (n, f)` are numbers that need no model, a reference for what is predicted
-    from embeddings; `computes` names numbers that `compute(names, rows) -> {name: values}` gives; `parse(texts) -> rows`
-    reads samples that one text each stands for.
+    from embeddings; `computes` names numbers that `compute(names, rows) -> {name: values}` gives, and
+    `parse(texts) -> rows` reads samples that one text each stands for.
     """
 
     name: str

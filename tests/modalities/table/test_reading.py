@@ -60,3 +60,16 @@ def test_broken_files_are_named_also_when_packed(tmp_path, content, message):
     with pytest.raises(DataError, match=message) as caught:
         read(tmp_path)
     assert "t.csv.gz" in caught.value.message
+
+
+def test_parquet_is_read_so_many_rows_at_a_time_with_the_names_of_one_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("genwright.modalities.table.reading.ROWS_AT_ONCE", 40)
+    pq.write_table(pa.table({"x": list(range(100)), "y": [0.5, float("nan")] * 50}), tmp_path / "t.parquet")
+    tables = list(TableModality().read(TableSourceConfig(path="t.parquet"), root=tmp_path))
+    assert [len(table) for table in tables] == [40, 40, 20]
+    whole = pa.concat_tables(tables)
+    assert whole.column("id").to_pylist() == [f"t.parquet:{row}" for row in range(1, 101)]
+    assert whole.column("y").null_count == 50
+    pq.write_table(pa.table({"x": pa.array([], pa.int64())}), tmp_path / "none.parquet")
+    with pytest.raises(DataError, match="no row"):
+        list(TableModality().read(TableSourceConfig(path="none.parquet"), root=tmp_path))

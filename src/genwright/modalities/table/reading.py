@@ -23,38 +23,45 @@ def read_tables(source: TableSourceConfig, /, *, root: Path) -> Iterator[pa.Tabl
     """Tables of at most 65,536 rows. Types are inferred over the first whole file, and those of the others follow it.
 
     Whole numbers, numbers, dates, times, truth values; all else is text. NaN is missing. A column whose name the
-    dataset needs gets an underscore.
+    dataset needs gets an underscore. Parquet is read so many rows at a time; a CSV file is held in memory, because its
+    last row can change a type.
 
     Raises:
         DataError: a file cannot be read as a table, or lacks a column that the source names.
     """
     types: dict[str, pa.DataType] = {}
     for file in list_files(source, root=root):
+        first = 0
         try:
-            table = _alike(_plain(_opened(file, source), file), types, file)
+            for part in _parts(file, source):
+                table = _alike(_plain(part, file), types, file)
+                types = types or dict(zip(table.column_names, table.schema.types, strict=True))
+                yield _named(table, file, source, first=first)
+                first += len(table)
+            if not first:
+                raise DataError(f"{file.path} has a line of names and no row")
         except DataError as error:
             if source.on_error == "fail":
                 raise
             yield Unreadable(file.name, "unreadable", error.message)
-            continue
-        types = types or dict(zip(table.column_names, table.schema.types, strict=True))
-        named = _named(table, file, source)
-        for at in range(0, len(named), ROWS_AT_ONCE):
-            yield named.slice(at, ROWS_AT_ONCE)
 
 
-def _opened(file: SourceFile, source: TableSourceConfig) -> pa.Table:
+def _parts(file: SourceFile, source: TableSourceConfig) -> Iterator[pa.Table]:
     suffix = file.path.suffix.lower()
     form = ("parquet" if suffix in (".parquet", ".pq") else "csv") if source.format == "auto" else source.format
     delimiter = source.delimiter or ("\t" if suffix == ".tsv" else ",")
     try:
         if form == "parquet":
-            return pq.read_table(file.path)
-        return csv.read_csv(
+            with pq.ParquetFile(file.path, pre_buffer=False) as parquet:
+                for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE):
+                    yield pa.Table.from_batches([batch])
+            return
+        table = csv.read_csv(
             file.path,
             parse_options=csv.ParseOptions(delimiter=delimiter),
             convert_options=csv.ConvertOptions(null_values=list(source.missing), strings_can_be_null=True),
         )
+        yield from (table.slice(at, ROWS_AT_ONCE) for at in range(0, len(table), ROWS_AT_ONCE))
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             f"{file.path} cannot be read as a table ({error})",
@@ -67,8 +74,6 @@ def _plain(table: pa.Table, file: SourceFile) -> pa.Table:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"{file.path} has two columns '{twice}'", hint="rename one")
-    if not len(table):
-        raise DataError(f"{file.path} has a line of names and no row")
     return pa.table({name: _column(name, table.column(name), file) for name in names})
 
 
@@ -116,7 +121,7 @@ def _alike(table: pa.Table, types: dict[str, pa.DataType], file: SourceFile) -> 
     return pa.table(out)
 
 
-def _named(table: pa.Table, file: SourceFile, source: TableSourceConfig) -> pa.Table:
+def _named(table: pa.Table, file: SourceFile, source: TableSourceConfig, *, first: int) -> pa.Table:
     apart = {name for name in (source.id_column, source.group_column) if name}
     for name in (*source.columns, *source.drop, *sorted(apart)):
         if name not in table.column_names:
@@ -127,7 +132,7 @@ def _named(table: pa.Table, file: SourceFile, source: TableSourceConfig) -> pa.T
     kept = [name for name in source.columns or table.column_names if name not in apart and name not in source.drop]
     if not kept:
         raise DataError(f"{file.path} has no column left", hint="correct columns and drop of data.sources")
-    rows = [f"{file.name}:{row + 1}" for row in range(len(table))]
+    rows = [f"{file.name}:{row + 1}" for row in range(first, first + len(table))]
     ids = _texts(table, source.id_column) or rows
     facts = {"id": pa.array(ids), "group": pa.array(_texts(table, source.group_column) or ids)}
     return pa.table({**facts, **{f"{name}_" if name in TAKEN else name: table.column(name) for name in kept}})

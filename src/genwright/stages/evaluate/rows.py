@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ from genwright.trainer.rows import RowFeed
 
 FLOOR = "reference: other real samples"
 COPY = "reference: train samples drawn again"
+ROWS_AT_ONCE = 4096
+MOST_BASELINE_ROWS = 100_000
 SHARES = {"legal_share": "legal", "different_share": "different", "new_share": "new", "modes_reached": "reached"}
 
 
@@ -114,7 +116,7 @@ def _candidates(config: Any, context: Context, splits: dict[str, pa.Table], syst
         found.append(_real("floor", FLOOR, floor.slice(0, n)))
     found.append(_real("copy", COPY, again))
     if config.baseline == "on" and (named := modality_component(context.modality).baseline):
-        found.append(_baseline(*named, train=train, n=n, context=context))
+        found.append(_baseline(*named, train=train.slice(0, MOST_BASELINE_ROWS), n=n, context=context))
     return found
 
 
@@ -128,7 +130,7 @@ def _with_asked(rows: pa.Table, system: RowSystem, test: pa.Table) -> pa.Table:
 
 
 def _baseline(family: str, codec: str, *, train: pa.Table, n: int, context: Context) -> Candidate:
-    """Samples of the modality's own non-neural family, fitted here on the same train split."""
+    """Samples of the modality's own non-neural family, fitted here on the same train split, 100,000 rows at most."""
     context.progress.say(f"  baseline: {family}")
     entry = component("codecs", codec)
     fitted = entry.load().fit(entry.config.parse({"kind": codec}, where="baseline"), rows=[train])
@@ -153,6 +155,10 @@ def _payload(rows: pa.Table) -> pa.Table:
     return rows.drop_columns([name for name in ("id", "group") if name in rows.column_names])
 
 
+def _slices(rows: pa.Table) -> Iterator[pa.Table]:
+    return (rows.slice(at, ROWS_AT_ONCE) for at in range(0, len(rows), ROWS_AT_ONCE))
+
+
 def _write_samples(rows: pa.Table, modality: RowModality, folder: Path, system: Path) -> None:
     modality.write(rows, folder)
     preview = modality.preview(rows, folder / "preview")
@@ -171,7 +177,7 @@ def _own_scores(
 ) -> tuple[dict[str, list[Any]], list[ClaimDraft]]:
     """Legal, different and new samples of each candidate and what they come near, the nats of held-out samples, and
     `more`, in one table."""
-    known = set(modality.keys(_payload(splits["train"])))
+    known = {key for part in _slices(_payload(splits["train"])) for key in modality.keys(part)}
     held_out = _payload(splits["test"])
     rows: list[dict[str, Any]] = []
     drafts: list[ClaimDraft] = []

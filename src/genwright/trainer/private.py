@@ -22,6 +22,8 @@ from genwright.nets.plain import plain_formulas
 from genwright.trainer.config import PrivacyConfig
 
 ACCOUNTANT = "rdp"
+# Each of them has a gradient as large as the net: more at once cost memory and no less time.
+MOST_ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class PrivateGradients:
     def __init__(self, family: Any, *, mechanism: Mechanism, micro_rows: int) -> None:
         if len(family.parts()) != 1:
             raise SpecError("differential privacy is for families with one part", hint="choose another train.family")
-        self.mechanism, self._micro_rows = mechanism, micro_rows
+        self.mechanism, self._rows_at_once = mechanism, min(micro_rows, MOST_ROWS_AT_ONCE)
         self._loss = _FirstLoss(family)
         self._noted = False
 
@@ -91,7 +93,7 @@ class PrivateGradients:
         sums = {name: torch.zeros_like(value) for name, value in named.items()}
         losses: list[Tensor] = []
         batch = self.mechanism.draw(step)
-        for rows in _slices(batch, self._micro_rows) if batch is not None else ():
+        for rows in _slices(batch, self._rows_at_once) if batch is not None else ():
             self._note(type(batch), rows, clock)
             bounded, found = self._bounded(type(batch), rows, clock)
             losses.append(found)

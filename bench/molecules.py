@@ -26,7 +26,7 @@ SHARED = [
 ]
 AUTOENCODER = "width = 128, num_layers = 3, d_latent = 32, word_dropout = 0.0"
 NET = "net = {kind = 'transformer', num_layers = 4, d_model = 128, tied_head = false}"
-MANY = ["evaluate.num_samples=6000", "evaluate.metrics={reference_rows = 20000, fcd_resamples = 4}"]
+MANY = ["evaluate.num_samples=4000", "evaluate.metrics={reference_rows = 20000, fcd_resamples = 4}"]
 FEW = ["evaluate.num_samples=3000", "evaluate.metrics={reference_rows = 10000, fcd_resamples = 4}"]
 RUNS: dict[str, list[str]] = {
     "autoregressive": [f"train.family={{kind = 'autoregressive', {NET}}}", *MANY],

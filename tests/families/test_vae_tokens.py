@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Family, Given, Tokens, TokenShape
+from genwright.core.protocols import Clock, Family, Given, Tokens, TokenShape
 from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.gan_config import GanConfig
 from genwright.families.latent_config import LatentConfig
@@ -126,3 +126,21 @@ def test_what_does_not_fit_is_said(of_words: TokenVae) -> None:
     for asked in ({"guidance": 2.0}, {"cond": torch.eye(2)}, {"given": [1]}):
         with pytest.raises(CapabilityError):
             of_words.sample(2, **asked)
+
+
+def test_batches_of_like_length_have_together_the_loss_of_all_rows() -> None:
+    family = build(WORDS, OWN.model_copy(update={"word_dropout": 0.0, "free_nats": 0.0}))
+    torch.nn.init.zeros_(family.encoder.head.weight)
+    torch.nn.init.constant_(family.encoder.head.bias, -9.0)  # hardly any noise, so that a loss says what it weighs
+    batch = words(64, seed=5)
+    assert batch.mask is not None
+    order = batch.mask.sum(1).argsort()
+    mean = float(batch.mask[:, 1:].sum()) / 64
+
+    def loss(part: torch.Tensor, mean_tokens: float | None) -> float:
+        ((_, value, _),) = family.losses(Tokens(batch.ids[part], batch.mask[part], None, mean_tokens), Clock(0, 1.0))
+        return float(value.detach())
+
+    parts = [loss(order[:32], mean), loss(order[32:], mean)]
+    assert abs(parts[0] - parts[1]) > 0.1
+    assert sum(parts) / 2 == pytest.approx(loss(order, None), rel=1e-3)

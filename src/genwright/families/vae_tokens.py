@@ -37,6 +37,7 @@ class TokenVae(nn.Module):
     """q(z | x) by a net that sees the whole sequence, p(x | z) token by token, and p(z)."""
 
     needs_float32 = True
+    takes_rows_by_length = True
 
     def __init__(self, config: VaeConfig, *, shape: TokenShape) -> None:
         super().__init__()
@@ -89,7 +90,9 @@ class TokenVae(nn.Module):
             "loss": (reconstruction + entries.sum()).detach() / tokens,
             "divergence": entries.sum().detach(),
         }
-        yield "net", (reconstruction + share * bounded) / tokens, logs
+        # Of rows of like length each has its own nats: by the mean of all rows, not by that of the batch.
+        divisor = tokens if batch.mean_tokens is None else batch.mean_tokens
+        yield "net", (reconstruction + share * bounded) / divisor, logs
 
     @torch.no_grad()
     def finish(self, batches: Iterable[Tokens], *, rng: torch.Generator) -> None:

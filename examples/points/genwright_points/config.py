@@ -51,7 +51,7 @@ POINTS = ModalityComponent(
     accepts=("vector",),
     codecs={"vector": "points-vector"},
     metrics=PointsMetricsConfig,
-    baseline=("kernel-density", "points-vector"),
+    baselines=(("kernel-density", "points-vector"),),
 )
 CODEC = Component(
     "points-vector",

@@ -108,6 +108,7 @@ class RowCodec(Protocol):
     `save` writes `codec.json` with the registered `kind`.
     `encode_given` takes rows of which some cells are null, meaning unknown, and marks what is known. `units` is the
     natural size of each sample, by which likelihoods are divided, and `unit` names it ("row", "dimension", "cell").
+    A codec may have `with_keys(rows)`: all decoded rows of one answer, each with a key of its own.
     """
 
     representation: Representation
@@ -200,8 +201,9 @@ class Candidate:
     """Samples that are measured: the system's, or a reference's beside it.
 
     `name` is `system`, `floor` (other real data), `copy` (train rows drawn with replacement: the ceiling of leaking)
-    or `baseline`; `label` is what tables show (empty for the system). `rows` are all that were asked for, legal or not.
-    `groups` say which rows belong together, of real data: a classifier that saw one knows the others.
+    or `baseline` (a second one is `baseline 2`); `label` is what tables show (empty for the system). `rows` are all that
+    were asked for, legal or not. `groups` say which rows belong together, of real data: a classifier that saw one knows
+    the others.
     """
 
     name: str

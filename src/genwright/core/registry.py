@@ -50,13 +50,13 @@ class ModalityComponent(Component):
     """A modality: `config` is that of one source, `codecs` the codec per representation, the
     one it prefers first.
 
-    A modality whose samples stand for themselves names the settings of its metrics, and the family whose fit costs a
-    second and whose samples stand beside every report (`baseline`), with the codec that it works on.
+    A modality whose samples stand for themselves names the settings of its metrics, and the families whose fit costs a
+    second and whose samples stand beside every report (`baselines`), each with the codec that it works on.
     """
 
     codecs: Mapping[str, str] = field(default_factory=dict)
     metrics: type[Config] | None = None
-    baseline: tuple[str, str] | None = None
+    baselines: tuple[tuple[str, str], ...] = ()
 
     @property
     def rows(self) -> bool:

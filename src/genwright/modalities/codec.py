@@ -62,6 +62,10 @@ class Conditioned:
         """The codec's samples."""
         return self.codec.decode(encoded)
 
+    def with_keys(self, rows: pa.Table) -> pa.Table:
+        """As the codec does it, where it does."""
+        return self.codec.with_keys(rows) if hasattr(self.codec, "with_keys") else rows
+
     def units(self, rows: pa.Table) -> NDArray[np.float64]:
         """The codec's."""
         return self.codec.units(rows)

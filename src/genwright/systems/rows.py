@@ -105,7 +105,8 @@ class RowSystem:
                 rng=rng,
             )
             blocks.append(self.codec.decode(to_encoded(batch, shape=self.codec.shape)))
-        return pa.concat_tables(blocks)
+        rows = pa.concat_tables(blocks)
+        return self.codec.with_keys(rows) if hasattr(self.codec, "with_keys") else rows
 
     def log_prob(self, rows: pa.Table, /) -> tuple[NDArray[np.float64] | None, BoundKind]:
         """Nats of each row, and what kind of number they are; None where the family has no likelihood."""

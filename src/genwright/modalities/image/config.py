@@ -93,7 +93,7 @@ IMAGE = ModalityComponent(
     extra="image",
     codecs={"grid": "image-grid", "tokens": "image-levels"},
     metrics=ImageMetricsConfig,
-    baseline=("pca-mixture", "image-grid"),
+    baselines=(("pca-mixture", "image-grid"),),
 )
 GRID = Component(
     "image-grid",

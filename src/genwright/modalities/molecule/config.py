@@ -76,7 +76,7 @@ MOLECULE = ModalityComponent(
     extra="molecule",
     codecs={"tokens": "molecule-smiles"},
     metrics=MoleculeMetricsConfig,
-    baseline=("ngram", "molecule-smiles"),
+    baselines=(("ngram", "molecule-smiles"),),
 )
 SMILES = Component(
     "molecule-smiles",

@@ -58,7 +58,7 @@ MUSIC = ModalityComponent(
     extra="music",
     codecs={"tokens": "music-tokens", "grid": "music-roll"},
     metrics=MusicMetricsConfig,
-    baseline=("markov", "music-tokens"),
+    baselines=(("markov", "music-tokens"),),
 )
 MUSIC_TOKENS = Component(
     "music-tokens",

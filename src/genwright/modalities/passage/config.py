@@ -47,7 +47,7 @@ PASSAGE = ModalityComponent(
     extra="data",
     codecs={"tokens": "passage-bpe"},
     metrics=PassageMetricsConfig,
-    baseline=("ngram", "passage-bytes"),
+    baselines=(("ngram", "passage-bytes"),),
 )
 PASSAGE_BPE = Component(
     "passage-bpe",

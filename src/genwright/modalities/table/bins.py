@@ -13,6 +13,7 @@ from genwright.core.protocols import Encoded, Representation, TokenShape
 from genwright.modalities.table.atoms import Atoms, atoms_of, codes_of_groups
 from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import BinsConfig
+from genwright.modalities.table.derived import Derived
 from genwright.modalities.table.layout import ColumnsCodec
 
 MISSING = 0  # the first id of every column's first cell
@@ -93,8 +94,8 @@ class BinsCodec(ColumnsCodec[Cells]):
     kind = "table-bins"
     part = Cells
 
-    def __init__(self, parts: Sequence[Cells]) -> None:
-        super().__init__(parts)
+    def __init__(self, parts: Sequence[Cells], derived: Derived) -> None:
+        super().__init__(parts, derived)
         counts = [count for part in self._parts for count in part.counts]
         self._firsts = np.concatenate(([0], np.cumsum(counts)[:-1])).astype(np.int64)
         total = int(sum(counts))
@@ -114,17 +115,17 @@ class BinsCodec(ColumnsCodec[Cells]):
             DataError: there is no column, or one of a type that is not read.
         """
         table = pa.concat_tables(rows)
-        columns = describe([table], most_values=config.max_levels, most_categories=config.max_categories)
         groups = codes_of_groups(table)
-        return cls([_cells(column, table, groups, config) for column in columns])
+        derived = Derived.fit(table, groups=groups)
+        table = derived.split(table)
+        columns = describe(
+            [table], most_values=config.max_levels, most_categories=config.max_categories, whole=derived.joined
+        )
+        return cls([_cells(column, table, groups, config) for column in columns], derived)
 
-    def encode(self, rows: pa.Table) -> Encoded:
-        """(n, cells) ids.
-
-        Raises:
-            DataError: a column is not there, or of another type.
-        """
-        return Encoded(super().encode(rows).values + self._firsts)
+    def _encode(self, derived: pa.Table) -> Encoded:
+        """(n, cells) ids."""
+        return Encoded(super()._encode(derived).values + self._firsts)
 
     def decode(self, encoded: Encoded) -> pa.Table:
         """Rows with the columns' own types."""

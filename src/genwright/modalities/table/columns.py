@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -179,8 +179,12 @@ class Column:
         return pa.array(whole, pa.int64(), mask=missing).cast(TYPES[self.type])
 
 
-def describe(rows: Iterable[pa.Table], /, *, most_values: int, most_categories: int) -> tuple[Column, ...]:
+def describe(
+    rows: Iterable[pa.Table], /, *, most_values: int, most_categories: int, whole: Container[str] = ()
+) -> tuple[Column, ...]:
     """Every column besides `id` and `group`; numbers of at most `most_values` list them, texts the most frequent.
+
+    Of the columns `whole` all texts are listed.
 
     Raises:
         DataError: there is no column, or one of a type that is not read.
@@ -190,7 +194,7 @@ def describe(rows: Iterable[pa.Table], /, *, most_values: int, most_categories: 
     if not names:
         raise DataError("the table has no column besides id and group", hint="look at data.sources columns")
     return tuple(
-        _category(name, table.column(name), most_categories)
+        _category(name, table.column(name), len(table) if name in whole else most_categories)
         if is_category(table.column(name))
         else _number(name, table.column(name), most_values)
         for name in names

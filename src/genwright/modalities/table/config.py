@@ -1,8 +1,8 @@
 """Settings of the table modality, importable at planning: pydantic only."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genwright.core import Component, Config, ModalityComponent
 from genwright.modalities.files.config import FilesConfig
@@ -14,6 +14,10 @@ class TableSourceConfig(FilesConfig):
     `columns` are kept (all where it is empty) but those to `drop`; `id_column` names
     rows, `group_column` says which stay in one split, and both are left out of the sample. `missing` are the texts that
     stand for a missing cell. Without a `delimiter` it is a comma, and a tabulator in a file called .tsv.
+
+    Made rows keep to three kinds of rule. `ordered`: lists of columns none of which is ever below the one before;
+    `together`: lists of columns of which only combinations occur that the train split has; `keys`: columns that name a
+    row, which are made anew.
     """
 
     format: Literal["auto", "csv", "parquet"] = "auto"
@@ -23,6 +27,21 @@ class TableSourceConfig(FilesConfig):
     drop: tuple[str, ...] = ()
     id_column: str | None = None
     group_column: str | None = None
+    ordered: tuple[tuple[str, ...], ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
+    keys: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        for name, groups in (("ordered", self.ordered), ("together", self.together)):
+            short = next((group for group in groups if len(group) < 2), None)
+            if short is not None:
+                raise ValueError(f"{name}: {list(short)} names no two columns")
+        named = [column for group in (*self.ordered, *self.together, self.keys) for column in group]
+        twice = next((column for column in named if named.count(column) > 1), None)
+        if twice is not None:
+            raise ValueError(f"column '{twice}' is in two rules of ordered, together and keys; one can be kept to")
+        return self
 
 
 class TableMetricsConfig(Config):
@@ -71,7 +90,7 @@ TABLE = ModalityComponent(
     extra="data",
     codecs={"tokens": "table-bins", "vector": "table-vector"},
     metrics=TableMetricsConfig,
-    baseline=("latent-class", "table-bins"),
+    baselines=(("latent-class", "table-bins"), ("cart", "table-bins")),
 )
 BINS = Component(
     "table-bins",

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from genwright.core import DataError, IntegrityError
 from genwright.core.digest import canonical_json
 from genwright.core.protocols import Encoded
-from genwright.modalities.table.columns import Column
+from genwright.modalities.table.columns import RESERVED, TYPES, Column
+from genwright.modalities.table.derived import Derived
 
 
 class ColumnPart(Protocol):
@@ -41,8 +42,8 @@ class ColumnsCodec(Generic[Part]):
     part: ClassVar[type[Any]]
     unit = "row"
 
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self._parts = tuple(parts)
+    def __init__(self, parts: Sequence[Part], derived: Derived) -> None:
+        self._parts, self._derived = tuple(parts), derived
 
     def encode(self, rows: pa.Table) -> Encoded:
         """(n, entries).
@@ -50,7 +51,22 @@ class ColumnsCodec(Generic[Part]):
         Raises:
             DataError: a column is not there, or of another type.
         """
-        return Encoded(np.concatenate([part.encode(part.column.cells_of(rows)) for part in self._parts], axis=1))
+        return self._encode(self._derived.split(self._whole(rows)))
+
+    def _encode(self, derived: pa.Table) -> Encoded:
+        return Encoded(np.concatenate([part.encode(part.column.cells_of(derived)) for part in self._parts], axis=1))
+
+    def _whole(self, rows: pa.Table, *, missing: bool = False) -> pa.Table:
+        """The table's own columns in their own types; with `missing` those that are not there are null.
+
+        Raises:
+            DataError: a column is not there, or of another type.
+        """
+        cells = {}
+        for name, kind in self._derived.types.items():
+            there = name in rows.column_names or not missing
+            cells[name] = Column(name, kind).cells_of(rows) if there else pa.nulls(len(rows), TYPES[kind])
+        return pa.table(cells)
 
     def encode_given(self, rows: pa.Table) -> Encoded:
         """Entries of what is known; a null cell, or a column that is not there, is unknown.
@@ -58,20 +74,24 @@ class ColumnsCodec(Generic[Part]):
         Raises:
             DataError: a column is none of the table's, or a cell none of its values.
         """
-        _check_given(rows, [part.column for part in self._parts])
-        empty = {part.column.name: pa.nulls(len(rows), part.column.arrow_type) for part in self._parts}
-        whole = pa.table({name: rows.column(name) if name in rows.column_names else empty[name] for name in empty})
+        _check_given(rows, [part.column for part in self._parts], self._derived)
+        derived = self._derived.split(self._whole(rows, missing=True), given=True)
         known = [
-            np.repeat(whole.column(part.column.name).is_valid().to_numpy()[:, None], part.width, axis=1)
+            np.repeat(derived.column(part.column.name).is_valid().to_numpy()[:, None], part.width, axis=1)
             for part in self._parts
         ]
-        return Encoded(self.encode(whole).values, known=np.concatenate(known, axis=1))
+        return Encoded(self._encode(derived).values, known=np.concatenate(known, axis=1))
 
     def decode(self, encoded: Encoded) -> pa.Table:
         """Rows with the columns' own types."""
         ends = np.cumsum([part.width for part in self._parts])
         stretches = np.split(np.asarray(encoded.values), ends[:-1], axis=1)
-        return pa.table({part.column.name: part.decode(one) for part, one in zip(self._parts, stretches, strict=True)})
+        cells = {part.column.name: part.decode(one) for part, one in zip(self._parts, stretches, strict=True)}
+        return self._derived.join(pa.table(cells))
+
+    def with_keys(self, rows: pa.Table) -> pa.Table:
+        """Decoded rows with keys of their own: all rows of one answer at once, or keys would repeat."""
+        return self._derived.with_keys(rows)
 
     def units(self, rows: pa.Table) -> NDArray[np.float64]:
         """A row is a row."""
@@ -79,7 +99,8 @@ class ColumnsCodec(Generic[Part]):
 
     def save(self, folder: Path) -> None:
         """Writes `codec.json`."""
-        body = {"kind": self.kind, "columns": [part.to_json() for part in self._parts]}
+        columns = [part.to_json() for part in self._parts]
+        body = {"kind": self.kind, "columns": columns, "derived": self._derived.to_json()}
         (folder / "codec.json").write_bytes(canonical_json(body))
 
     @classmethod
@@ -91,21 +112,25 @@ class ColumnsCodec(Generic[Part]):
         """
         try:
             body = json.loads((folder / "codec.json").read_bytes())
-            return cls([cls.part.from_json(one) for one in body["columns"]])
+            return cls([cls.part.from_json(one) for one in body["columns"]], Derived.from_json(body["derived"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise IntegrityError(f"{folder.name}: no readable codec ({error})", hint="genwright verify") from None
 
 
-def _check_given(rows: pa.Table, columns: Sequence[Column]) -> None:
-    """Passes where given cells are of these columns, and given texts among their values.
+def _check_given(rows: pa.Table, columns: Sequence[Column], derived: Derived) -> None:
+    """Passes where given cells are of the table's columns but its keys, and given texts among their values.
 
     Raises:
         DataError: one is not.
     """
-    strange = set(rows.column_names) - {column.name for column in columns} - {"id", "group"}
+    strange = set(rows.column_names) - set(derived.types) - set(RESERVED)
     if strange:
-        names = ", ".join(column.name for column in columns)
-        raise DataError(f"the table has no column '{min(strange)}'", hint=f"its columns are {names}")
+        raise DataError(f"the table has no column '{min(strange)}'", hint=f"its columns are {', '.join(derived.types)}")
+    key = next((name for name in derived.rules.keys if name in rows.column_names), None)
+    if key is not None:
+        raise DataError(
+            f"column '{key}' is a key, which every made row gets anew", hint="leave it out of what is given"
+        )
     for column in columns:
         if not column.category or column.name not in rows.column_names:
             continue

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from genwright.measure.nearest import nearest_rows
 from genwright.modalities.table.columns import RESERVED, is_category, numbers_of, texts_of
+from genwright.modalities.table.rules import Rules
 
 HALF = 0.5**0.5
 
 
 def columns_of(rows: pa.Table, /) -> pa.Table:
-    """The sample's own columns."""
-    return rows.select([name for name in rows.column_names if name not in RESERVED])
+    """The sample's own columns, without keys, which say nothing of it."""
+    hidden = {*RESERVED, *Rules.of(rows).keys}
+    return rows.select([name for name in rows.column_names if name not in hidden])
 
 
 def codes_of(columns: list[pa.ChunkedArray], /, *, most: int = 200) -> list[NDArray[np.float64]]:

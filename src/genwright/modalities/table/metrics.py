@@ -12,7 +12,9 @@ from genwright.core import ClaimDraft, Derivation
 from genwright.core.protocols import Candidate, Measured
 from genwright.modalities.table.config import TableMetricsConfig
 from genwright.modalities.table.fidelity import coverage, shapes, trends, two_samples
+from genwright.modalities.table.held import Kept
 from genwright.modalities.table.privacy import closest_records, membership
+from genwright.modalities.table.rules import Rules
 from genwright.modalities.table.scores import COLUMNS, Row
 from genwright.modalities.table.utility import subgroups, task_of, utility
 
@@ -35,15 +37,18 @@ def measure(
     """
     task = task_of(train, config)
     parts = subgroups(test, config.subgroup)
+    rules = Rules.of(test)
+    kept = Kept.of(train, rules)
     train, test = train.slice(0, config.max_rows), test.slice(0, config.max_rows)
     grouped = len(test.column("group").unique()) < len(test) or len(train.column("group").unique()) < len(train)
     rows: list[Row] = []
     drafts: list[ClaimDraft] = []
     for given in candidates:
-        candidate = replace(given, rows=given.rows.slice(0, config.max_rows))
+        candidate = replace(given, rows=rules.attach(given.rows.slice(0, config.max_rows)))
         found = shapes(candidate, test) + trends(candidate, test) + coverage(candidate, test)
         found += two_samples(candidate, test, folds=config.folds, seed=seed)
         found += membership(candidate, train, test, seed) + closest_records(candidate, train, test, seed)
+        found += kept.rows(candidate) if rules else []
         if task != "none":
             found += utility(candidate, train, test, config, task=task, seed=seed)
         rows += found
@@ -65,6 +70,7 @@ def _drafts(
         _draft(candidate, "c2st_auc", "c2st", Derivation("auc", _AUC, **auc), better="lower"),
         _draft(candidate, "membership_auc", "membership", Derivation("auc", _AUC, **auc), better="lower"),
         _closest(candidate),
+        _draft(candidate, "constraints_held", "rules", Derivation("proportion", {"value": "value"}, interval="wilson")),
     ]
     if task == "two-classes":
         drafts += [

@@ -19,6 +19,7 @@ from genwright.modalities.table.config import TableMetricsConfig, TableSourceCon
 from genwright.modalities.table.matrix import columns_of, distances
 from genwright.modalities.table.metrics import measure
 from genwright.modalities.table.reading import read_tables
+from genwright.modalities.table.rules import Rules
 
 PREVIEW_COLUMNS = 16
 BARS = 16
@@ -39,7 +40,7 @@ class TableModality:
         yield from read_tables(source, root=root)
 
     def validate(self, rows: pa.Table) -> list[str | None]:
-        """A row is legal where it holds no infinite number and is not empty."""
+        """A row is legal where it holds no infinite number, is not empty, and its columns are in the order told."""
         table = columns_of(rows)
         infinite = np.zeros(len(table), dtype=np.bool_)
         empty = np.ones(len(table), dtype=np.bool_)
@@ -47,8 +48,11 @@ class TableModality:
             empty &= column.is_null().to_numpy()
             if pa.types.is_floating(column.type):
                 infinite |= np.isinf(column.to_numpy())
-        pairs = zip(infinite.tolist(), empty.tolist(), strict=True)
-        return ["not-finite" if wild else "empty" if bare else None for wild, bare in pairs]
+        found = np.full(len(table), None, dtype=object)
+        broken = Rules.of(rows).out_of_order(rows)
+        for flags, reason in ((broken, "not-ordered"), (empty, "empty"), (infinite, "not-finite")):
+            found[flags] = reason
+        return list(found)
 
     def keys(self, rows: pa.Table) -> list[bytes]:
         """The cells, as JSON."""

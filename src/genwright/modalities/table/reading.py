@@ -15,6 +15,7 @@ from genwright.core.protocols import Unreadable
 from genwright.modalities.dataset import TAKEN
 from genwright.modalities.files.sources import SourceFile, list_files
 from genwright.modalities.table.config import TableSourceConfig
+from genwright.modalities.table.rules import Rules
 
 ROWS_AT_ONCE = 1 << 16
 
@@ -135,7 +136,17 @@ def _named(table: pa.Table, file: SourceFile, source: TableSourceConfig, *, firs
     rows = [f"{file.name}:{row + 1}" for row in range(first, first + len(table))]
     ids = _texts(table, source.id_column) or rows
     facts = {"id": pa.array(ids), "group": pa.array(_texts(table, source.group_column) or ids)}
-    return pa.table({**facts, **{f"{name}_" if name in TAKEN else name: table.column(name) for name in kept}})
+    ordered, together = (
+        tuple(tuple(map(_own_name, group)) for group in groups) for groups in (source.ordered, source.together)
+    )
+    rules = Rules(ordered, together, tuple(map(_own_name, source.keys)))
+    named = pa.table({**facts, **{_own_name(name): table.column(name) for name in kept}})
+    rules.check(named, where=str(file.path))
+    return rules.attach(named)
+
+
+def _own_name(name: str) -> str:
+    return f"{name}_" if name in TAKEN else name
 
 
 def _texts(table: pa.Table, name: str | None) -> list[str] | None:

@@ -15,6 +15,7 @@ from genwright.core.protocols import Representation, VectorColumn, VectorShape
 from genwright.modalities.table.atoms import HOLDERS, atoms_of, codes_of_groups
 from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import VectorConfig
+from genwright.modalities.table.derived import Derived
 from genwright.modalities.table.layout import ColumnsCodec
 
 
@@ -144,9 +145,13 @@ class VectorCodec(ColumnsCodec[Stretch]):
             DataError: there is no column, or one of a type that is not read.
         """
         table = pa.concat_tables(rows)
-        columns = describe([table], most_values=config.max_levels, most_categories=config.max_categories)
         groups = codes_of_groups(table)
-        return cls([_stretch(column, table, groups, config) for column in columns])
+        derived = Derived.fit(table, groups=groups)
+        table = derived.split(table)
+        columns = describe(
+            [table], most_values=config.max_levels, most_categories=config.max_categories, whole=derived.joined
+        )
+        return cls([_stretch(column, table, groups, config) for column in columns], derived)
 
 
 def _stretch(column: Column, table: pa.Table, groups: Integers, config: VectorConfig) -> Stretch:

@@ -115,8 +115,10 @@ def _candidates(config: Any, context: Context, splits: dict[str, pa.Table], syst
     if len(floor):
         found.append(_real("floor", FLOOR, floor.slice(0, n)))
     found.append(_real("copy", COPY, again))
-    if config.baseline == "on" and (named := modality_component(context.modality).baseline):
-        found.append(_baseline(*named, train=train.slice(0, MOST_BASELINE_ROWS), n=n, context=context))
+    if config.baseline == "on":
+        few = train.slice(0, MOST_BASELINE_ROWS)
+        named = modality_component(context.modality).baselines
+        found += [_baseline(*one, train=few, n=n, context=context, place=at) for at, one in enumerate(named)]
     return found
 
 
@@ -129,7 +131,7 @@ def _with_asked(rows: pa.Table, system: RowSystem, test: pa.Table) -> pa.Table:
     return rows
 
 
-def _baseline(family: str, codec: str, *, train: pa.Table, n: int, context: Context) -> Candidate:
+def _baseline(family: str, codec: str, *, train: pa.Table, n: int, context: Context, place: int) -> Candidate:
     """Samples of the modality's own non-neural family, fitted here on the same train split, 100,000 rows at most."""
     context.progress.say(f"  baseline: {family}")
     entry = component("codecs", codec)
@@ -140,7 +142,7 @@ def _baseline(family: str, codec: str, *, train: pa.Table, n: int, context: Cont
     feed = RowFeed(fitted.encode(train), shape=fitted.shape, seed=0, device="cpu", shuffle=False)
     built.fit(feed.all_batches(size=512), rng=torch.Generator().manual_seed(context.seed_for("baseline")))
     rows = RowSystem(built, codec=fitted).sample(n, seed=context.seed_for("baseline"))
-    return Candidate("baseline", f"baseline: {family}", rows)
+    return Candidate(f"baseline {place + 1}" if place else "baseline", f"baseline: {family}", rows)
 
 
 def _real(name: str, label: str, rows: pa.Table) -> Candidate:

@@ -77,7 +77,7 @@ def _serves(kind: str, modality: str) -> None:
 STAGE = StageSpec(
     name="fit",
     order=20,
-    version="1",
+    version="2",
     config=FitConfig,
     run="genwright.stages.fit.run:run",
     inputs=("dataset",),

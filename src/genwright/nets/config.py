@@ -93,7 +93,7 @@ class TransformerConfig(NetConfig):
         return layers * (attention + feed + 2 * d) + d + vocab_size * d * (1 if self.tied_head else 2)
 
     def learning_rate(self) -> float:
-        """0.004 at width 256 (0.0027 was worse, 0.006 alike), falling with the square root of the width (assumption)."""
+        """0.004 at width 256 (0.0027 was worse, 0.006 alike), falling with the root of the width (assumption)."""
         return float(0.004 * (256 / self.shape()[0]) ** 0.5)
 
     def shape(self) -> tuple[int, int, int, int, int]:
@@ -131,7 +131,7 @@ class LstmConfig(NetConfig):
         return vocab_size * (d + 1) + self.num_layers * (8 * d * d + 8 * d)
 
     def learning_rate(self) -> float:
-        """0.005 at width 512 (0.003 was worse, 0.007 alike), falling with the square root of the width (assumption)."""
+        """0.005 at width 512 (0.003 was worse, 0.007 alike), falling with the root of the width (assumption)."""
         assert self.d_model, "resolve() first"
         return float(0.005 * (512 / self.d_model) ** 0.5)
 

@@ -51,8 +51,8 @@ class Conditioned:
         return replace(self.codec.shape, cond_size=self.conditioner.size)
 
     def encode(self, rows: pa.Table) -> Encoded:
-        """What the codec makes of the rows, with their condition."""
-        return replace(self.codec.encode(rows), cond=self.conditioner.encode(rows))
+        """What the codec makes of the rows, with their condition; a category that was never seen is unknown."""
+        return replace(self.codec.encode(rows), cond=self.conditioner.encode(self.conditioner.seen(rows)))
 
     def encode_given(self, rows: pa.Table) -> Encoded:
         """What is known of the rows, with their condition."""

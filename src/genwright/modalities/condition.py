@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,18 +35,25 @@ class _Column:
         return 1 if self.config.kind == "number" else len(self._place)
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.float32]:
-        """(n, width); a row of NaN where the value is null."""
+        """(n, width); a row of NaN where the value is null or a number that is not finite."""
         out = np.zeros((len(values), self.width), dtype=np.float32)
         for row, value in enumerate(values):
             if value is None:
                 out[row] = np.nan
             elif self.config.kind == "number":
-                out[row] = (float(value) - self.facts["mean"]) / self.facts["scale"]
+                number = float(value)
+                out[row] = (number - self.facts["mean"]) / self.facts["scale"] if isfinite(number) else np.nan
             else:
                 for name in self._names(value):
                     if name in self._place:
                         out[row, self._place[name]] = 1.0
         return out
+
+    def seen(self, values: Sequence[Any]) -> list[Any]:
+        """The values, null where it is a category that the train split has not."""
+        if self.config.kind != "category":
+            return list(values)
+        return [value if value is not None and str(value) in self._place else None for value in values]
 
     def _names(self, value: Any) -> Sequence[str]:
         if self.config.kind == "words":
@@ -106,6 +114,15 @@ class Conditioner:
         out[np.logical_and(partly[:, None], unknown)] = 0.0
         return out
 
+    def seen(self, rows: pa.Table) -> pa.Table:
+        """The rows, null where a category is none of the train split: of a class with one member it may hold none."""
+        for column in self._columns:
+            name = column.config.column
+            if name in rows.column_names:
+                place, cells = rows.column_names.index(name), rows.column(name)
+                rows = rows.set_column(place, name, pa.array(column.seen(cells.to_pylist()), cells.type))
+        return rows
+
     def save(self, folder: Path) -> None:
         """Writes `condition.json`."""
         body = [{"config": column.config.model_dump(mode="json"), "facts": column.facts} for column in self._columns]
@@ -156,6 +173,7 @@ class _Gathered:
             raise SpecError(
                 f"fit.condition: column '{self.config.column}' holds what is no number", hint="kind = 'category'"
             ) from None
+        numbers = numbers[np.isfinite(numbers)]
         self.n += len(numbers)
         self.total += float(numbers.sum())
         self.squares += float((numbers**2).sum())

@@ -101,17 +101,19 @@ def _system(
 def _candidates(config: Any, context: Context, splits: dict[str, pa.Table], system: RowSystem) -> list[Candidate]:
     """The system's samples first, then the references at no more samples than there are."""
     n = min(config.num_samples, len(splits["test"]))
-    conditioned = getattr(system.codec, "conditioner", None) is not None
+    conditioner = getattr(system.codec, "conditioner", None)
+    test = splits["test"].slice(0, n)
+    asked = test if conditioner is None else conditioner.seen(test)
     with context.progress.task("draw samples", total=n):
         rows = system.sample(
             n,
             seed=context.seed_for("samples"),
-            conditions=splits["test"].slice(0, n) if conditioned else None,
+            conditions=None if conditioner is None else asked,
         )
     rng = np.random.default_rng(context.seed_for("references"))
     train, floor = splits["train"], splits["validation"]
     again = train.take(pa.array(rng.integers(len(train), size=n)))
-    found = [Candidate("system", "", _with_asked(rows, system, splits["test"]))]
+    found = [Candidate("system", "", _with_asked(rows, system, asked))]
     if len(floor):
         found.append(_real("floor", FLOOR, floor.slice(0, n)))
     found.append(_real("copy", COPY, again))

@@ -12,7 +12,7 @@ from torch import Tensor
 from genwright.core import DivergenceError, Interrupted, SpecError
 from genwright.core.protocols import Clock, Tokens
 from genwright.families.autoregressive import Autoregressive
-from genwright.trainer.calibrate import Cost, looks_for
+from genwright.trainer.calibrate import Cost, copied, looks_for
 from genwright.trainer.config import BudgetConfig
 from genwright.trainer.loop import Outcome
 
@@ -78,6 +78,15 @@ def test_ctrl_c_saves_and_says_so(tmp_path: Path) -> None:
         run(make_job(), tmp_path, settings=settings, should_stop=stop)
     assert (tmp_path / "checkpoints" / "step-4").is_dir()
     assert same(run(make_job(), tmp_path / "whole", settings=settings), run(make_job(), tmp_path, settings=settings))
+
+
+def test_a_calibration_measures_the_optimisers_of_the_training() -> None:
+    """An LSTM's gates go to AdamW by a mark on them; the copy that was timed once moved them by Muon, twice as slow."""
+    family = make_family(lstm=True)
+    marked = [getattr(parameter, "is_embedding", False) for parameter in family.parameters()]
+    assert all(marked)
+    assert [getattr(parameter, "is_embedding", False) for parameter in copied(family).parameters()] == marked
+    assert all(new is not own for new, own in zip(copied(family).parameters(), family.parameters(), strict=True))
 
 
 def test_micro_batches_add_up_to_the_batch(tmp_path: Path) -> None:

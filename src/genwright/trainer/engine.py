@@ -230,7 +230,7 @@ def _reseed(seed: int) -> None:
     That also queues a call with its stack trace for each kind of device that is not in use: half a millisecond, kept.
     """
     torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(seed)
 
 

@@ -76,11 +76,11 @@ def measure(family: Any, *, feed: Feed, settings: EngineSettings, validation: Se
 
 
 def copied(family: Any, /) -> Any:
-    """A deep copy with the marks that a family has put on its parameters, which copying drops: they choose optimisers."""
-    copied = copy.deepcopy(family)
-    for own, new in zip(family.parameters(), copied.parameters(), strict=True):
+    """A deep copy with the marks on a family's parameters, which copying drops: they choose the optimisers."""
+    out = copy.deepcopy(family)
+    for own, new in zip(family.parameters(), out.parameters(), strict=True):
         vars(new).update(vars(own))
-    return copied
+    return out
 
 
 def _step_seconds(engine: Engine, *, fraction: float, seconds: float) -> float:

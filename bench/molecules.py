@@ -24,7 +24,7 @@ SHARED = [
     "train.trainer.validation={times = 4, max_samples = 1000}",
     "evaluate.baseline=off",
 ]
-AUTOENCODER = "width = 128, num_layers = 3, d_latent = 32, word_dropout = 0.0"
+AUTOENCODER = "width = 96, num_layers = 3, d_latent = 32, word_dropout = 0.0"
 NET = "net = {kind = 'transformer', num_layers = 4, d_model = 128, tied_head = false}"
 MANY = ["evaluate.num_samples=4000", "evaluate.metrics={reference_rows = 20000, fcd_resamples = 4}"]
 FEW = ["evaluate.num_samples=3000", "evaluate.metrics={reference_rows = 10000, fcd_resamples = 4}"]

@@ -14,6 +14,15 @@ from genwright.nets import NetConfig, TransformerConfig
 
 # Hidden entries per layer of the dial over a fixed layout, by order.
 CELL_WIDTHS = {"any": 44, "layout": 32}
+CELL_RATE = 0.004  # AdamW's, of the perceptron over cells with ids of their own
+
+
+def has_own_ids(shape: Shape, /) -> bool:
+    """Whether samples have a fixed layout of cells whose ids tell which cell they stand in (columns of a table)."""
+    if not isinstance(shape, TokenShape) or not shape.cells:
+        return False
+    ends = sorted((first, first + count) for first, count in shape.cells)
+    return all(end <= first for (_, end), (first, _) in pairwise(ends))
 
 
 class FamilyConfig(Config):
@@ -75,8 +84,7 @@ class AutoregressiveConfig(FamilyConfig):
         return self.model_copy(update={"net": net, "order": "layout", "cell_width": width, "cell_layers": layers})
 
     def _resolve_cells(self, depth: int, shape: TokenShape) -> Self:
-        ends = sorted((first, first + count) for first, count in shape.cells)
-        shared = any(end > first for (_, end), (first, _) in pairwise(ends))
+        shared = not has_own_ids(shape)
         if shared and self.order == "any":
             raise ValueError("order = 'any' needs cells with ids of their own; these share ids: use order = 'layout'")
         order = self.order or ("layout" if shared else "any")
@@ -93,7 +101,7 @@ class AutoregressiveConfig(FamilyConfig):
         """The net's; over a fixed layout 0.004 in any order, and that of a causal net of this width in its own."""
         if self.cell_width and self.order == "layout":
             return float(0.003 * (512 / self.cell_width) ** 0.5)
-        return 0.004 if self.cell_width else self._net().learning_rate()
+        return CELL_RATE if self.cell_width else self._net().learning_rate()
 
     def not_private(self, representation: Representation, /) -> str | None:
         """None, but for a mixture of experts."""

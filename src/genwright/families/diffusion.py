@@ -24,17 +24,22 @@ from genwright.families.diffusion_samplers import (
     shift_block_means,
     with_block_means,
 )
+from genwright.families.masked_cells import MaskedCells
 from genwright.families.masked_diffusion import MaskedDiffusion
 from genwright.families.requests import asked, check_given, check_guidance, condition_for, normal
 from genwright.families.vector_layout import VectorLayout
+from genwright.nets.backbones import MlpConfig
 
 Dense = Grid | Vector
 ROUNDS_WITHIN_RANGE = 20
 
 
 def diffusion(config: DiffusionConfig, *, shape: Shape) -> nn.Module:
-    """The diffusion family for that representation: of Gaussian noise, or of masks over tokens."""
-    return MaskedDiffusion(config, shape=shape) if isinstance(shape, TokenShape) else Diffusion(config, shape=shape)
+    """The diffusion family for that representation: of Gaussian noise, or of masks over tokens or cells."""
+    if not isinstance(shape, TokenShape):
+        return Diffusion(config, shape=shape)
+    whole = isinstance(config.net, MlpConfig)
+    return MaskedCells(config, shape=shape) if whole else MaskedDiffusion(config, shape=shape)
 
 
 class Diffusion(nn.Module):

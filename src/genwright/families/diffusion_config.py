@@ -8,8 +8,9 @@ from pydantic import Field
 
 from genwright.core import Component, component, component_field
 from genwright.core.representations import GridShape, Representation, Shape, representation_of
-from genwright.families.config import FamilyConfig
+from genwright.families.config import CELL_RATE, CELL_WIDTHS, FamilyConfig, has_own_ids
 from genwright.nets import BackboneConfig
+from genwright.nets.backbones import MlpConfig
 
 NETS = {"grid": "unet", "vector": "mlp", "tokens": "bidirectional"}
 STEPS = {"grid": 18, "vector": 32, "tokens": 64}
@@ -19,7 +20,8 @@ _Net: Any = component_field("nets", optional=True)
 class DiffusionConfig(FamilyConfig):
     """From noise to data in `steps` steps: Gaussian noise on vectors and images, masks on tokens.
 
-    `net` is unet or dit over images, mlp over vectors, bidirectional over tokens. `objective`, `sampler`, `sigma_data`
+    `net` is unet or dit over images, mlp over vectors and over cells with ids of their own (columns of a table),
+    bidirectional over tokens of any kind. `objective`, `sampler`, `sigma_data`
     and `sigma_max` are for vectors and images. `sigma_data` is the deviation of the data: left open, 0.5 for images and
     1 for numbers. `likelihood_points` is how many numbers of masked tokens the bound on a token sequence's likelihood
     is averaged over.
@@ -33,6 +35,7 @@ class DiffusionConfig(FamilyConfig):
     sigma_data: float | None = Field(default=None, gt=0.0)
     sigma_max: float = Field(default=80.0, gt=0.0)
     likelihood_points: int = Field(default=16, ge=1, le=10_000)
+    default_rate: float | None = Field(default=None, gt=0.0)
 
     def resolve(self, *, depth: int, shape: Shape) -> Self:
         """The same settings with the net and the steps filled in.
@@ -41,12 +44,18 @@ class DiffusionConfig(FamilyConfig):
             ValueError: the net does not work on that representation.
         """
         made = representation_of(shape)
-        net = component("nets", NETS[made]).config() if self.net is None else self.net
-        if not isinstance(net, BackboneConfig) or made not in component("nets", net.kind).accepts:
-            kind = getattr(net, "kind", "?")
-            raise ValueError(f"family 'diffusion' over a {made} takes a net such as '{NETS[made]}', not '{kind}'")
-        sigma_data = self.sigma_data or (0.5 if isinstance(shape, GridShape) else 1.0)
-        filled = {"net": net.resolve(depth=depth), "steps": self.steps or STEPS[made], "sigma_data": sigma_data}
+        usual = "mlp" if has_own_ids(shape) else NETS[made]
+        net = component("nets", usual).config() if self.net is None else self.net
+        kind = getattr(net, "kind", "?")
+        if not isinstance(net, BackboneConfig) or (kind != usual and made not in component("nets", kind).accepts):
+            raise ValueError(f"family 'diffusion' over a {made} takes a net such as '{usual}', not '{kind}'")
+        filled: dict[str, Any] = {"steps": self.steps or STEPS[made]}
+        if isinstance(net, MlpConfig) and has_own_ids(shape):
+            filled["default_rate"] = self.default_rate or CELL_RATE
+            sizes = {"width": net.width or CELL_WIDTHS["any"] * depth, "num_layers": net.num_layers or 1 + depth // 8}
+            net = net.model_copy(update=sizes)
+        filled["net"] = net.resolve(depth=depth)
+        filled["sigma_data"] = self.sigma_data or (0.5 if isinstance(shape, GridShape) else 1.0)
         return self.model_copy(update=filled)
 
     def num_parameters(self, *, shape: Shape) -> None:
@@ -58,9 +67,9 @@ class DiffusionConfig(FamilyConfig):
         del representation
 
     def learning_rate(self) -> float:
-        """The net's."""
+        """The net's; over cells with ids of their own that of autoregression in any order."""
         assert isinstance(self.net, BackboneConfig), "resolve() first"
-        return self.net.learning_rate()
+        return self.default_rate or self.net.learning_rate()
 
 
 DIFFUSION = Component(

@@ -14,7 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.core.protocols import Bound, Clock, Grid, GridShape, Shape, TokenShape, Vector, VectorShape
+from genwright.families.config import has_own_ids
 from genwright.families.requests import asked, check_given, condition_for, normal
+from genwright.families.vae_cells import CellVae
 from genwright.families.vae_config import VaeConfig
 from genwright.families.vae_nets import GridDecoder, GridEncoder, VectorDecoder, VectorEncoder
 from genwright.families.vae_observation import GridObservation, VectorObservation
@@ -30,7 +32,7 @@ LOG_SIGMA_RANGE = 6.0
 def vae(config: VaeConfig, *, shape: Shape) -> nn.Module:
     """The variational autoencoder for that representation."""
     if isinstance(shape, TokenShape):
-        return TokenVae(config, shape=shape)
+        return CellVae(config, shape=shape) if has_own_ids(shape) else TokenVae(config, shape=shape)
     if config.quantiser == "vq":
         return VqVae(config, shape=cast("GridShape", shape))
     return Vae(config, shape=shape)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from genwright.core import Component
 from genwright.core.representations import GridShape, Representation, Shape, TokenShape
-from genwright.families.config import FamilyConfig
+from genwright.families.config import CELL_RATE, CELL_WIDTHS, FamilyConfig, has_own_ids
 
 GRID_WIDTH_PER_LAYER = 8
 WIDTH_PER_LAYER = 32
@@ -58,9 +58,11 @@ class VaeConfig(FamilyConfig):
         if self.quantiser != "none" and not isinstance(shape, GridShape):
             raise ValueError(f"quantiser = '{self.quantiser}' works on grids; leave it out here")
         per_layer = GRID_WIDTH_PER_LAYER if isinstance(shape, GridShape) else WIDTH_PER_LAYER
+        per_layer = CELL_WIDTHS["any"] if has_own_ids(shape) else per_layer
         width = self.width or max(8, per_layer * depth)
         if isinstance(shape, TokenShape):
-            d_latent, rate = 2 * LATENT_PER_LAYER * depth, 0.003 * (512 / width) ** 0.5
+            rate = CELL_RATE if has_own_ids(shape) else 0.003 * (512 / width) ** 0.5
+            d_latent = 2 * LATENT_PER_LAYER * depth
         else:
             d_latent, rate = min(shape.size, LATENT_PER_LAYER * depth), 0.002
         filled = {"d_latent": self.d_latent or max(1, d_latent), "default_rate": self.default_rate or rate}
@@ -76,7 +78,7 @@ class VaeConfig(FamilyConfig):
         return None if representation == "tokens" else over
 
     def learning_rate(self) -> float:
-        """0.002 (assumption, tuned on small images); over tokens that of the causal net of this width."""
+        """0.002 (assumption, tuned on small images); over tokens that of the autoregressive net of this width."""
         return self.default_rate or 0.002
 
 

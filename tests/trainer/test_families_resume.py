@@ -25,6 +25,7 @@ CASES: list[tuple[str, dict[str, Any], Shape]] = [
     ("autoregressive", {"order": "layout", "cell_width": 16, "cell_layers": 1}, CELLS),
     ("autoregressive", {"net": {"kind": "lstm", "d_model": 16}}, SEQUENCES),
     ("vae", {"d_latent": 4}, SEQUENCES),
+    ("vae", {"d_latent": 4}, CELLS),
     ("vae", SMALL_VAE, VECTOR),
     ("vae", SMALL_VAE, GRID),
     ("vae", SMALL_VAE | {"quantiser": "vq", "num_codes": 8}, GRID),

@@ -45,7 +45,7 @@ class Vae(nn.Module):
 
     def __init__(self, config: VaeConfig, *, shape: GridShape | VectorShape) -> None:
         super().__init__()
-        assert config.width and config.d_latent, "resolve() first"
+        assert config.width and config.num_layers and config.d_latent, "resolve() first"
         self.config, self.shape, self.d_latent = config, shape, config.d_latent
         sizes = {"d_latent": config.d_latent, "width": config.width, "num_layers": config.num_layers}
         self.encoder: GridEncoder | VectorEncoder

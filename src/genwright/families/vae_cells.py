@@ -31,7 +31,7 @@ class CellVae(nn.Module):
 
     def __init__(self, config: VaeConfig, *, shape: TokenShape) -> None:
         super().__init__()
-        assert config.width and config.d_latent, "resolve() first"
+        assert config.width and config.num_layers and config.d_latent, "resolve() first"
         self.config, self.shape, self.d_latent = config, shape, config.d_latent
         self.embedding = nn.EmbeddingBag(shape.vocab_size, config.width, mode="sum")
         nn.init.normal_(self.embedding.weight, std=len(shape.cells) ** -0.5)

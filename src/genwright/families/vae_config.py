@@ -20,7 +20,8 @@ class VaeConfig(FamilyConfig):
 
     `width` counts channels (images) or hidden entries. The weight of the divergence rises to 1 over the first
     `warmup_fraction` of the budget. With `prior = "mixture"` a Gaussian mixture is fitted to the latents of the train
-    split after training, and samples come from it. `bound_samples` is K of the likelihood's bound. `noise` says
+    split after training, and samples come from it; left open it is "normal" over columns of a table, whose decoder
+    needs little of the latent, and "mixture" elsewhere. `bound_samples` is K of the likelihood's bound. `noise` says
     whether samples get the observation noise: where it is left open numbers do and images do not.
 
     Over tokens, `free_nats` of divergence in each latent entry cost nothing, and the decoder loses a share
@@ -33,10 +34,10 @@ class VaeConfig(FamilyConfig):
 
     kind: Literal["vae"] = "vae"
     width: int | None = Field(default=None, ge=8, le=8192)
-    num_layers: int = Field(default=2, ge=1, le=64)
+    num_layers: int | None = Field(default=None, ge=1, le=64)
     d_latent: int | None = Field(default=None, ge=1, le=4096)
     warmup_fraction: float = Field(default=0.1, ge=0.0, lt=1.0)
-    prior: Literal["mixture", "normal"] = "mixture"
+    prior: Literal["mixture", "normal"] | None = None
     num_components: int = Field(default=60, ge=1, le=1000)
     mixture_rows: int = Field(default=20_000, ge=10)
     bound_samples: int = Field(default=8, ge=1, le=10_000)
@@ -58,15 +59,22 @@ class VaeConfig(FamilyConfig):
         if self.quantiser != "none" and not isinstance(shape, GridShape):
             raise ValueError(f"quantiser = '{self.quantiser}' works on grids; leave it out here")
         per_layer = GRID_WIDTH_PER_LAYER if isinstance(shape, GridShape) else WIDTH_PER_LAYER
-        per_layer = CELL_WIDTHS["any"] if has_own_ids(shape) else per_layer
+        own = has_own_ids(shape)
+        per_layer = CELL_WIDTHS["any"] if own else per_layer
         width = self.width or max(8, per_layer * depth)
         if isinstance(shape, TokenShape):
-            rate = CELL_RATE if has_own_ids(shape) else 0.003 * (512 / width) ** 0.5
-            d_latent = 2 * LATENT_PER_LAYER * depth
+            rate = CELL_RATE if own else 0.003 * (512 / width) ** 0.5
+            d_latent = (1 if own else 2) * LATENT_PER_LAYER * depth
         else:
             d_latent, rate = min(shape.size, LATENT_PER_LAYER * depth), 0.002
-        filled = {"d_latent": self.d_latent or max(1, d_latent), "default_rate": self.default_rate or rate}
-        return self.model_copy(update={"width": width} | filled)
+        filled = {
+            "width": width,
+            "num_layers": self.num_layers or (1 + depth // 8 if own else 2),
+            "d_latent": self.d_latent or max(1, d_latent),
+            "prior": self.prior or ("normal" if own else "mixture"),
+            "default_rate": self.default_rate or rate,
+        }
+        return self.model_copy(update=filled)
 
     def num_parameters(self, *, shape: Shape) -> None:
         """Counted once it is built."""

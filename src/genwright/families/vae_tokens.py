@@ -41,7 +41,7 @@ class TokenVae(nn.Module):
 
     def __init__(self, config: VaeConfig, *, shape: TokenShape) -> None:
         super().__init__()
-        assert config.width and config.d_latent, "resolve() first"
+        assert config.width and config.num_layers and config.d_latent, "resolve() first"
         self.config, self.shape, self.d_latent = config, shape, config.d_latent
         self.length = len(shape.cells) or shape.context_tokens + 1
         self.start_id = shape.vocab_size

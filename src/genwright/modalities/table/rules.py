@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Self
 
@@ -68,8 +68,9 @@ class Rules:
         """
         missing = next((name for name in self.columns if name not in rows.column_names), None)
         if missing is not None:
-            names = next(one.name for one in fields(self) if missing in str(getattr(self, one.name)))
-            raise DataError(f"{where}: data.sources {names} names column '{missing}', which is not there")
+            pairs = {name for chain in self.ordered for name in chain}
+            rule = "keys" if missing in self.keys else "ordered" if missing in pairs else "together"
+            raise DataError(f"{where}: data.sources {rule} names column '{missing}', which is not there")
         for low, high in self.pairs:
             kinds = [_kind(rows.column(name)) for name in (low, high)]
             if kinds[0] != kinds[1] or kinds[0] == "other":

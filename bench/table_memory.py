@@ -28,7 +28,7 @@ STAGES = ("data", "fit", "train", "evaluate")
 SETTINGS = (
     "project.threads=1",
     "train.size=micro",
-    "train.trainer.budget={steps=200}",
+    "train.trainer.budget={steps=30}",
     "evaluate.num_samples=2000",
     "data.sources.0.path=rows.parquet",
 )
@@ -69,7 +69,7 @@ def main() -> None:
     report.write(
         "table_memory",
         title=f"Peak memory of a table of {arguments.rows:,} rows and 24 columns, each stage a process of its own",
-        command=f"python bench/table_memory.py {root} --rows {arguments.rows}",
+        command=f"python bench/table_memory.py build/table-memory --rows {arguments.rows}",
         rows=rows,
         libraries=("torch", "pyarrow"),
     )

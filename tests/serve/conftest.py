@@ -9,6 +9,7 @@ import pytest
 import torch
 import uvicorn
 
+from genwright.core import DataError
 from genwright.core.protocols import TokenShape
 from genwright.families import AutoregressiveConfig, SamplingConfig
 from genwright.families.store import build_family
@@ -21,7 +22,7 @@ SHAPE = TokenShape(vocab_size=259, bos_id=256, eos_id=257, context_tokens=64)
 
 
 def make_system():
-    """What the engine asks of a system, over bytes."""
+    """What the engine asks of a system, over bytes; its chats begin with a user."""
     codec = BytesCodec()
     net = TransformerConfig(d_model=32, num_layers=2, num_heads=2)
     family = build_family(AutoregressiveConfig(net=net).resolve(depth=2, shape=SHAPE), shape=SHAPE, seed=1).eval()
@@ -30,11 +31,20 @@ def make_system():
         for parameter in family.parameters():
             if parameter.ndim > 1:
                 torch.nn.init.normal_(parameter, std=0.2)
+
+    def encode(text):
+        return (256, *(int(i) for i in codec.encode([text])[0]))
+
+    def encode_chat(messages):
+        if messages[0][0] == "assistant":
+            raise DataError("the model's chat template does not take these messages")
+        return encode("\n\n".join(text for _, text in messages))
+
     return SimpleNamespace(
         decoder=family.decoder,
         decode=lambda ids: codec.decode([ids])[0],
-        encode_prompt=lambda text: (256, *(int(i) for i in codec.encode([text])[0])),
-        chat_prompt=lambda messages: "\n\n".join(text for _, text in messages),
+        encode_prompt=encode,
+        encode_chat=encode_chat,
         context_tokens=64,
         sampling=SamplingConfig(),
         stop_ids=frozenset({257}),

@@ -36,6 +36,12 @@ def test_streamed_text_equals_whole_text(client):
     assert len({chunk.id for chunk in chunks}) == 1
 
 
+def test_messages_that_the_template_refuses_are_the_client_s_error(client):
+    with pytest.raises(openai.BadRequestError, match="chat template") as caught:
+        client.chat.completions.create(messages=[{"role": "assistant", "content": "a"}], **ASK)
+    assert caught.value.param == "messages"
+
+
 def test_chat_streams_role_content_reason_and_usage(client):
     ask = {"messages": [{"role": "user", "content": "hi"}], "seed": 3, **ASK}
     whole = client.chat.completions.create(**ask)

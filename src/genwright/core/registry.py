@@ -25,6 +25,7 @@ class Component:
     documents of any length, trained on end to end; otherwise each stands for itself. A family's `stream` says that it
     works on such. `modalities` are those that a codec serves (all where it is empty). `instead` are the settings of
     another family that does this one's work on a representation that it does not accept; its own go into `prior`.
+    `brought_by` names the stage that brings a codec ready made.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Component:
     stream: bool = False
     modalities: tuple[str, ...] = ()
     instead: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    brought_by: str | None = None
 
     def load(self) -> Any:
         """The object behind `factory`.

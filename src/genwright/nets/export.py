@@ -24,9 +24,18 @@ MIXTRAL_EXPERT = {"gate_proj": "w1", "down_proj": "w2", "up_proj": "w3"}
 
 
 def export_hf(
-    net: TokenNet, *, codec_folder: Path, out: Path, bos_id: int, eos_id: int, context_tokens: int
+    net: TokenNet,
+    *,
+    codec_folder: Path,
+    out: Path,
+    bos_id: int,
+    eos_id: int | list[int],
+    context_tokens: int,
+    as_it_came: bool = False,
 ) -> tuple[Path, ...]:
     """Writes a folder that `transformers` loads with equal logits; returns its files.
+
+    `as_it_came` says that the tokenizer belongs to a pretrained model and is copied, with its chat template.
 
     Raises:
         CapabilityError: the net has no Hugging Face layout (an LSTM).
@@ -40,7 +49,12 @@ def export_hf(
     config |= {"bos_token_id": bos_id, "eos_token_id": eos_id}
     _write_json(out / "config.json", config)
     save_file(hf_tensors(net), out / "model.safetensors", metadata={"format": "pt"})
-    if (codec_folder / "tokenizer.json").is_file():
+    if as_it_came:
+        for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+            if (codec_folder / name).is_file():
+                (out / name).write_bytes((codec_folder / name).read_bytes())
+    elif (codec_folder / "tokenizer.json").is_file():
+        assert isinstance(eos_id, int)
         _write_tokenizer(codec_folder / "tokenizer.json", out=out, bos_id=bos_id, eos_id=eos_id)
     return tuple(sorted(path for path in out.iterdir() if path.is_file()))
 

@@ -168,18 +168,18 @@ def submit(
     request: CompletionRequest | ChatRequest,
     /,
     *,
-    prompts: Sequence[str],
+    encoded: Sequence[tuple[int, ...]],
+    prompts: Sequence[str] = (),
     engine: Engine,
     metrics: Metrics,
     limits: Limits,
 ) -> Answer:
-    """The answer under way: one job per prompt and choice.
+    """The answer under way: one job per encoded prompt and choice; `prompts` are what a completion may echo.
 
     Raises:
         ApiError: the prompt fills the context, or too many tokens are asked for.
         QueueFullError: the server is busy.
     """
-    encoded = [engine.system.encode_prompt(prompt) for prompt in prompts]
     budget = _budget(request, limits)
     for ids in encoded:
         _check_length(len(ids), engine.system.context_tokens)

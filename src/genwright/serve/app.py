@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from genwright import __version__
-from genwright.core.errors import GenwrightError
+from genwright.core.errors import DataError, GenwrightError
 from genwright.serve.answer import Answer, Limits, submit
 from genwright.serve.engine import Engine
 from genwright.serve.limits import Guard
@@ -130,17 +130,27 @@ def _known(name: str, served: Served) -> None:
 
 
 def _generation_routes(app: FastAPI, engine: Engine, *, metrics: Metrics, served: Served) -> None:
-    async def respond(request: CompletionRequest | ChatRequest, prompts: Sequence[str]) -> Response:
-        _known(request.model, served)
-        answer: Answer = submit(request, prompts=prompts, engine=engine, metrics=metrics, limits=served.limits)
+    async def respond(
+        request: CompletionRequest | ChatRequest, encoded: Sequence[tuple[int, ...]], *, prompts: Sequence[str] = ()
+    ) -> Response:
+        answer: Answer = submit(
+            request, encoded=encoded, prompts=prompts, engine=engine, metrics=metrics, limits=served.limits
+        )
         if request.stream:
             return StreamingResponse(answer.events(), media_type="text/event-stream")
         return JSONResponse(await answer.whole())
 
     @app.post("/v1/completions", responses=REFUSALS | STREAMED, response_model=None)
     async def completions(request: CompletionRequest) -> Response:
-        return await respond(request, request.prompts)
+        _known(request.model, served)
+        encoded = [engine.system.encode_prompt(prompt) for prompt in request.prompts]
+        return await respond(request, encoded, prompts=request.prompts)
 
     @app.post("/v1/chat/completions", responses=REFUSALS | STREAMED, response_model=None)
     async def chat(request: ChatRequest) -> Response:
-        return await respond(request, [engine.system.chat_prompt([(m.role, m.text) for m in request.messages])])
+        _known(request.model, served)
+        try:
+            encoded = engine.system.encode_chat([(message.role, message.text) for message in request.messages])
+        except DataError as error:
+            raise ApiError(400, error.message, code="invalid_value", param="messages") from None
+        return await respond(request, [encoded])

@@ -35,7 +35,7 @@ class LocalSystem:
         self.family, self.codec, self.manifest = family, codec, manifest
         self.sampling: SamplingConfig = manifest.sampling
         self.context_tokens = family.shape.context_tokens
-        self.stop_ids = frozenset({codec.eos_id})
+        self.stop_ids = frozenset({codec.eos_id, *getattr(codec, "stop_ids", ())})
         self._codec_folder, self._device = codec_folder, device
 
     @classmethod
@@ -103,9 +103,19 @@ class LocalSystem:
         """The text of those tokens; marks are left out."""
         return self.codec.decode([ids])[0]
 
-    def chat_prompt(self, messages: Sequence[tuple[str, str]], /) -> str:
-        """The messages of a chat as plain text. This model knows no roles: it continues what was said."""
-        return "\n\n".join(text for _, text in messages)
+    def encode_chat(self, messages: Sequence[tuple[str, str]], /) -> tuple[int, ...]:
+        """The tokens of a chat of (role, text), by the template of a model that has one.
+
+        Any other model knows no roles: it continues what was said.
+
+        Raises:
+            DataError: the template does not take these messages.
+        """
+        encode: Callable[[Any], tuple[int, ...]] | None = getattr(self.codec, "encode_chat", None)
+        if encode is None or getattr(self.codec, "template", None) is None:
+            return self.encode_prompt("\n\n".join(text for _, text in messages))
+        # Templates know the older name of what a developer says.
+        return encode([{"role": "system" if role == "developer" else role, "content": text} for role, text in messages])
 
     def generate(self, requests: Sequence[GenerationRequest], /) -> list[Completion]:
         """One completion per request, in order; they share batches."""
@@ -145,15 +155,16 @@ class LocalSystem:
         Raises:
             CapabilityError: the net has no layout there.
         """
-        shape = self.family.shape
+        shape, pretrained = self.family.shape, hasattr(self.codec, "stop_ids")
         with torch.no_grad():
             return export_hf(
                 self.family.net,
                 codec_folder=self._codec_folder,
                 out=folder,
                 bos_id=shape.bos_id,
-                eos_id=shape.eos_id,
+                eos_id=sorted(self.stop_ids) if pretrained else shape.eos_id,
                 context_tokens=shape.context_tokens,
+                as_it_came=pretrained,
             )
 
 

@@ -55,6 +55,12 @@ class BytesConfig(Config):
     kind: Literal["bytes"] = "bytes"
 
 
+class PretrainedConfig(Config):
+    """The tokenizer of a pretrained model, which the stage [base] brings; there is nothing to fit."""
+
+    kind: Literal["pretrained"] = "pretrained"
+
+
 TEXT = ModalityComponent(
     "text",
     SourceConfig,
@@ -80,4 +86,14 @@ BYTES = Component(
     extra="train",
     stream=True,
     modalities=("text",),
+)
+PRETRAINED = Component(
+    "pretrained",
+    PretrainedConfig,
+    "genwright.modalities.text.pretrained:PretrainedCodec",
+    accepts=("tokens",),
+    extra="pretrained",
+    stream=True,
+    modalities=("text",),
+    brought_by="base",
 )

@@ -69,9 +69,15 @@ def _chosen(table: Mapping[str, Any], modality: str) -> str:
 
 
 def _serves(kind: str, modality: str) -> None:
-    served = component("codecs", kind).modalities
-    if served and modality not in served:
-        raise SpecError(f"fit: codec '{kind}' is for {', '.join(served)}, and this project's modality is '{modality}'")
+    entry = component("codecs", kind)
+    if entry.modalities and modality not in entry.modalities:
+        served = ", ".join(entry.modalities)
+        raise SpecError(f"fit: codec '{kind}' is for {served}, and this project's modality is '{modality}'")
+    if entry.brought_by:
+        raise SpecError(
+            f"fit: codec '{kind}' comes with what [{entry.brought_by}] brings, and cannot be fitted",
+            hint=f"write [{entry.brought_by}] in place of [fit]",
+        )
 
 
 STAGE = StageSpec(

@@ -1,0 +1,38 @@
+"""A model's own chat template, rendered in a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from jinja2 import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from genwright.core import DataError
+
+Message = Mapping[str, str]
+
+
+def render(template: str, /, *, messages: Sequence[Message], marks: Mapping[str, str]) -> str:
+    """The messages as the model was taught to read them, up to where its answer begins.
+
+    The template comes with the model and is not trusted: it runs in Jinja's immutable sandbox and can only build a
+    text. `marks` are the names of special tokens that it may use (`bos_token`, `eos_token`).
+
+    Raises:
+        DataError: the template is broken, refuses these messages, or tries what the sandbox forbids.
+    """
+    sandbox = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    sandbox.globals["raise_exception"] = _refuse
+    try:
+        return sandbox.from_string(template).render(messages=list(messages), add_generation_prompt=True, **marks)
+    except (TemplateError, TypeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
+        raise DataError(
+            f"the model's chat template does not take these messages ({type(error).__name__}: {error})",
+            hint="templates differ in the roles and their order that they take",
+        ) from None
+
+
+def _refuse(message: str) -> None:
+    raise TemplateError(message)

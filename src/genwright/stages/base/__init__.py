@@ -1,0 +1,1 @@
+"""The base stage: a pretrained model as it comes, in place of [fit] and [train]."""

@@ -1,0 +1,80 @@
+"""Settings and declaration of the base stage. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from genwright.core import CapabilityError, Config, SpecError, StageSpec
+from genwright.modalities.files.config import FilesConfig
+
+HUB = "hf:"
+
+
+class BaseConfig(Config):
+    """A pretrained causal language model, its tokenizer and its chat template.
+
+    `path` is a folder in the Hugging Face layout or a GGUF file, below the project or absolute; a GGUF file inside a
+    package (`package:NAME==VERSION!MEMBER`) or archive; or `hf:NAME`, downloaded in safetensors from the hub, at
+    `revision`. `sha256` pins an archive. `context_tokens` bounds what is read at once (None: the model's own, at most
+    2,048). `document_mark` is the token before and behind a text (None: the tokenizer's begin and end marks).
+    """
+
+    path: str = Field(min_length=1)
+    licence: str = "unknown"
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    revision: str | None = None
+    context_tokens: int | None = Field(default=None, ge=8, le=1 << 20)
+    document_mark: str | None = None
+
+    @model_validator(mode="after")
+    def _well_formed(self) -> Self:
+        if not self.is_hub:
+            self.source  # noqa: B018  # its own check names what is wrong
+        if self.revision is not None and not self.is_hub:
+            raise ValueError("revision is of a model on the hub (path = 'hf:NAME')")
+        return self
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether the model is named on the hub."""
+        return self.path.startswith(HUB)
+
+    @property
+    def source(self) -> FilesConfig:
+        """The files that `path` names."""
+        return FilesConfig(path=self.path, licence=self.licence, sha256=self.sha256)
+
+
+def check(configs: Mapping[str, Config], modality: str) -> None:
+    """Passes where the model is of texts, and nothing else makes what it brings.
+
+    Raises:
+        CapabilityError: the project is of another modality.
+        SpecError: [fit] or [train] stand beside it.
+    """
+    if modality != "text":
+        raise CapabilityError(f"[base] is a language model, and this project's modality is '{modality}'")
+    beside = [f"[{name}]" for name in ("fit", "train") if name in configs]
+    if beside:
+        raise SpecError(
+            f"[base] brings a codec and a model, and so would {' and '.join(beside)}",
+            hint=f"leave out [base], or {' and '.join(beside)}",
+        )
+
+
+STAGE = StageSpec(
+    name="base",
+    order=15,
+    version="1",
+    config=BaseConfig,
+    run="genwright.stages.base.run:run",
+    inputs=(),
+    outputs={"codec": "codec", "model": "model", "base_scores": "scores"},
+    libraries=("torch", "safetensors", "tokenizers", "transformers", "gguf"),
+    external="genwright.stages.base.places:fingerprint",
+    check="genwright.stages.base.config:check",
+    extra="pretrained",
+)

@@ -1,0 +1,172 @@
+"""The base stage: a pretrained model and its tokenizer, read once and kept as artifacts like any other."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+
+from genwright.core import ClaimDraft, Context, DataError, Derivation, Produced, StageResult, load_reference
+from genwright.core.protocols import Tokens, TokenShape
+from genwright.families import AutoregressiveConfig
+from genwright.families.store import build_family, save_family
+from genwright.measure import write_scores
+from genwright.modalities.text.pretrained import PretrainedCodec
+from genwright.nets.hf import net_tensors, transformer_config
+from genwright.stages.base.config import BaseConfig
+from genwright.stages.base.places import Place, find
+
+MOST_CONTEXT = 2048
+# Any texts do: what is compared is two ways to compute the same numbers.
+PROBES = (
+    "The quick brown fox jumps over the lazy dog.",
+    "def area(radius):\n    return 3.14159 * radius ** 2\n",
+    "Ein Satz auf Deutsch, 1 2 3, und \u00e7a suffit.",
+)
+SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the library made of the files."""
+
+    model: Any
+    tokenizer: Any
+    settings: Mapping[str, Any]
+
+
+def run(config: BaseConfig, context: Context, /) -> StageResult:
+    """The model as a family of this house, its codec, and how near its logits are to those of `transformers`.
+
+    Raises:
+        DataError: the files hold no model, or model and tokenizer do not fit.
+        CapabilityError: the model's layout is not one that can be read.
+    """
+    torch.set_num_threads(int(context.facts.get("threads", torch.get_num_threads())))
+    place = find(config, root=context.root, progress=context.progress)
+    with context.progress.task("read the pretrained model", total=None):
+        loaded = _load(place, config)
+        codec = _codec(loaded, config)
+        family, shape, settings = _family(loaded, codec, config)
+        with torch.no_grad():
+            rows = [_compared(loaded, family, codec, text) for text in PROBES]
+    folder, codec_folder, scores = (context.folder(name) for name in ("model", "codec", "base_scores"))
+    num_parameters = sum(value.numel() for value in family.state_dict().values())
+    facts = {"num_parameters": num_parameters, "base": config.path, "licence": config.licence}
+    save_family(folder, config=settings, shape=shape, tensors=family.state_dict(), facts=facts)
+    codec.save(codec_folder)
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    write_scores(scores, {**columns, "num_parameters": [num_parameters] * len(rows)})
+    artifacts = {
+        "model": Produced("model", folder),
+        "codec": Produced("codec", codec_folder),
+        "base_scores": Produced("scores", scores),
+    }
+    return StageResult(artifacts, CLAIMS)
+
+
+CLAIMS = (
+    ClaimDraft("model", "parameters", "parameters", "base_scores", Derivation("max", {"value": "num_parameters"})),
+    ClaimDraft(
+        "model", "logit_difference", "nats", "base_scores",
+        Derivation("max", {"value": "logit_difference"}), better="lower",
+    ),
+)  # fmt: skip
+
+
+def _load(place: Place, config: BaseConfig) -> Loaded:
+    """By the `transformers` library: no code of the model's, no pickled weights."""
+    auto = load_reference("transformers:AutoModelForCausalLM", extra="pretrained")
+    tokenizers = load_reference("transformers:AutoTokenizer", extra="pretrained")
+    asked: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    asked |= {"gguf_file": place.gguf} if place.gguf else {}
+    weights: dict[str, Any] = {} if place.gguf else {"use_safetensors": True}
+    try:
+        with redirect_stderr(io.StringIO()):  # bars of its own
+            tokenizer = tokenizers.from_pretrained(place.folder, **asked)
+            model = auto.from_pretrained(place.folder, dtype=torch.float32, **asked, **weights).eval()
+    except ImportError:
+        raise
+    except Exception as error:  # whatever broken files make the library raise
+        first = (str(error).splitlines() or [""])[0]
+        raise DataError(
+            f"base.path '{config.path}' cannot be read ({type(error).__name__}: {first})",
+            hint="look at the files: config.json, safetensors and tokenizer.json, or one whole GGUF file",
+        ) from error
+    return Loaded(model, tokenizer, model.config.to_dict())
+
+
+def _codec(loaded: Loaded, config: BaseConfig) -> PretrainedCodec:
+    backend = getattr(loaded.tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise DataError(f"base.path '{config.path}' has no fast tokenizer", hint="add its tokenizer.json")
+    tokenizer = Tokenizer.from_str(backend.to_str())
+    vocab_size = int(loaded.settings["vocab_size"])
+    if tokenizer.get_vocab_size(with_added_tokens=True) > vocab_size:
+        raise DataError(
+            f"base.path '{config.path}': the tokenizer has {tokenizer.get_vocab_size():,} tokens and the model "
+            f"{vocab_size:,}",
+            hint="the tokenizer belongs to another model",
+        )
+    marks = {name: str(mark) for name in SPECIAL if (mark := getattr(loaded.tokenizer, name, None))}
+    begin = config.document_mark or marks.get("bos_token") or marks.get("eos_token")
+    end = config.document_mark or marks.get("eos_token")
+    if begin is None or end is None:
+        raise DataError(f"base.path '{config.path}': the tokenizer has no end mark", hint="name base.document_mark")
+    template = getattr(loaded.tokenizer, "chat_template", None)
+    return PretrainedCodec(
+        tokenizer,
+        vocab_size=vocab_size,
+        bos_id=_mark(tokenizer, begin),
+        eos_id=_mark(tokenizer, end),
+        stop_ids=_stops(loaded, tokenizer, marks),
+        marks=marks,
+        template=template if isinstance(template, str) else None,
+    )
+
+
+def _mark(tokenizer: Tokenizer, name: str) -> int:
+    found = tokenizer.token_to_id(name)
+    if found is None:
+        raise DataError(f"base.document_mark: the tokenizer has no token '{name}'", hint="name one of its marks")
+    return int(found)
+
+
+def _stops(loaded: Loaded, tokenizer: Tokenizer, marks: Mapping[str, str]) -> list[int]:
+    """What ends an answer: the tokenizer's end mark, and those of the model's own generation settings."""
+    generation = getattr(loaded.model, "generation_config", None)
+    named = getattr(generation, "eos_token_id", None)
+    found = {int(one) for one in (named if isinstance(named, list) else [named]) if one is not None}
+    if "eos_token" in marks:
+        found.add(_mark(tokenizer, marks["eos_token"]))
+    return sorted(found)
+
+
+def _family(loaded: Loaded, codec: PretrainedCodec, config: BaseConfig) -> tuple[Any, TokenShape, AutoregressiveConfig]:
+    net = transformer_config(loaded.settings)
+    longest = int(loaded.settings.get("max_position_embeddings", MOST_CONTEXT))
+    context = config.context_tokens or min(longest, MOST_CONTEXT)
+    if context > longest:
+        raise DataError(f"base.context_tokens is {context:,}, and the model reads {longest:,}", hint="ask for fewer")
+    shape = TokenShape(codec.vocab_size, codec.bos_id, codec.eos_id, context)
+    settings = AutoregressiveConfig(net=net)
+    family = build_family(settings, shape=shape).eval()
+    family.net.load_state_dict(net_tensors(loaded.model.state_dict(), tied=net.tied_head))
+    return family, shape, settings
+
+
+def _compared(loaded: Loaded, family: Any, codec: PretrainedCodec, text: str) -> dict[str, Any]:
+    ids = torch.tensor([[codec.bos_id, *(int(token) for token in codec.encode([text])[0])]])
+    theirs = loaded.model(ids).logits.log_softmax(-1)
+    ours = family.net.logits(ids).log_softmax(-1)
+    difference = float((theirs - ours).abs().max())
+    if not math.isfinite(difference):
+        raise DataError("the model's logits are not finite", hint="its weights are damaged")
+    own = family.token_log_prob(Tokens(ids)).sum()
+    return {"text": text, "tokens": ids.shape[1] - 1, "logit_difference": difference, "nats": -float(own)}

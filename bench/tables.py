@@ -62,7 +62,7 @@ test = 0.49
 [fit]
 [train]
 family = "autoregressive"
-size = "micro"
+size = "nano"
 [train.trainer.validation]
 times = 4
 """

@@ -201,9 +201,9 @@ class Candidate:
     """Samples that are measured: the system's, or a reference's beside it.
 
     `name` is `system`, `floor` (other real data), `copy` (train rows drawn with replacement: the ceiling of leaking)
-    or `baseline` (a second one is `baseline 2`); `label` is what tables show (empty for the system). `rows` are all that
-    were asked for, legal or not. `groups` say which rows belong together, of real data: a classifier that saw one knows
-    the others.
+    or `baseline` (a second one is `baseline 2`); `label` is what tables show (empty for the system). `rows` are all
+    that were asked for, legal or not. `groups` say which rows belong together, of real data: a classifier that saw one
+    knows the others.
     """
 
     name: str

@@ -50,15 +50,26 @@ class Component:
 @dataclass(frozen=True)
 class ModalityComponent(Component):
     """A modality: `config` is that of one source, `codecs` the codec per representation, the
-    one it prefers first.
+    one it prefers first; `codec_for` names the codec of families that do better on another one.
 
     A modality whose samples stand for themselves names the settings of its metrics, and the families whose fit costs a
     second and whose samples stand beside every report (`baselines`), each with the codec that it works on.
     """
 
     codecs: Mapping[str, str] = field(default_factory=dict)
+    codec_for: Mapping[str, str] = field(default_factory=dict)
     metrics: type[Config] | None = None
     baselines: tuple[tuple[str, str], ...] = ()
+
+    def codec_of(self, family: Component, /) -> str | None:
+        """The codec that a family works on where none is asked for; None where there is none for it."""
+        if family.kind in self.codec_for:
+            return self.codec_for[family.kind]
+        for able in (family.accepts, family.instead):
+            for representation, codec in self.codecs.items():
+                if representation in able:
+                    return codec
+        return None
 
     @property
     def rows(self) -> bool:

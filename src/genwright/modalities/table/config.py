@@ -89,6 +89,7 @@ TABLE = ModalityComponent(
     accepts=("tokens", "vector"),
     extra="data",
     codecs={"tokens": "table-bins", "vector": "table-vector"},
+    codec_for={"gan": "table-bins"},
     metrics=TableMetricsConfig,
     baselines=(("latent-class", "table-bins"), ("cart", "table-bins")),
 )

@@ -53,17 +53,15 @@ def settle(section: Mapping[str, Any], table: Mapping[str, Any], modality: str) 
 
 
 def _chosen(table: Mapping[str, Any], modality: str) -> str:
-    codecs = modality_component(modality).codecs
     family = table.get("train", {}).get("family", "autoregressive")
     kind = family if isinstance(family, str) else str(family.get("kind"))
     entry = component("families", kind)
-    accepts = entry.accepts
-    for able in (accepts, entry.instead):
-        for representation, codec in codecs.items():
-            if representation in able:
-                return codec
+    found = modality_component(modality).codec_of(entry)
+    if found is not None:
+        return found
+    made = ", ".join(modality_component(modality).codecs)
     raise CapabilityError(
-        f"family '{kind}' works on {', '.join(accepts)}; the codecs of modality '{modality}' make {', '.join(codecs)}",
+        f"family '{kind}' works on {', '.join(entry.accepts)}; the codecs of modality '{modality}' make {made}",
         hint="choose another train.family",
     )
 

@@ -32,7 +32,8 @@ def settle(section: Mapping[str, Any], table: Mapping[str, Any], modality: str) 
     entry = component("families", str(own.get("kind")))
     codec = table.get("fit", {}).get("codec", "auto")
     kind = codec if isinstance(codec, str) else str(codec.get("kind", "auto"))
-    made = tuple(modality_component(modality).codecs) if kind == "auto" else component("codecs", kind).accepts
+    chosen = modality_component(modality).codec_of(entry) if kind == "auto" else kind
+    made = component("codecs", chosen).accepts if chosen else ()
     if set(made) & set(entry.accepts):
         return section
     found = next((entry.instead[one] for one in made if one in entry.instead), None)

@@ -86,6 +86,7 @@ class Ticking:
 
 def ours(steps: int, *, precision: str, compiled: bool) -> float:
     meter = Meter()
+    plan = {"num_steps": steps, "num_looks": 0, "compiled": compiled}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         context = Context(

@@ -98,9 +98,7 @@ def ours(steps: int, *, precision: str, compiled: bool) -> float:
             device="cpu",
             modality="text",
             progress=Ticking(meter),
-            decide=lambda name, make: (
-                {"num_steps": steps, "num_looks": 0, "compiled": compiled} if "plan" in name else make()
-            ),
+            decide=lambda name, make: plan if "plan" in name else make(),
             should_stop=lambda: False,
             log=lambda step, values: None,
         )

@@ -78,7 +78,7 @@ def test_constant_and_empty_columns():
     codec = VectorCodec.fit(VectorConfig(), rows=[table])
     back = codec.decode(codec.encode(table))
     assert back.column("one").to_pylist() == [7] * 30 and back.column("none").null_count == 30
-    assert np.abs(np.array(back.column("x")) - np.linspace(0, 1, 30)).max() < 0.1
+    assert np.abs(np.array(back.column("x")) - np.linspace(0, 1, 30)).max() < 0.2
 
 
 def test_shared_values_come_back_exactly_and_lone_ones_never():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from genwright.modalities.table.columns import Integers
 
@@ -29,7 +30,7 @@ def atoms_of(steps: Integers, groups: Integers, /, *, most: int) -> Atoms:
 
     Where the whole grid has no more steps, each is a value. Beyond that a value is kept where 3 groups share it, the
     most frequent first; the others lie in ranges of 3 groups or more, of about equally many rows, so that what only
-    one person has is never said of anyone.
+    one person has is said of no one but by chance.
     """
     span = int(steps.max() - steps.min()) + 1
     if span <= most:
@@ -45,6 +46,11 @@ def atoms_of(steps: Integers, groups: Integers, /, *, most: int) -> Atoms:
     ends = np.append(starts[1:], len(values)) - 1
     lows, highs = _stretched(values[starts], values[ends], point[starts])
     return Atoms(lows, highs, np.add.reduceat(rows, starts))
+
+
+def within(lows: Integers, highs: Integers, places: NDArray[np.float64], /) -> Integers:
+    """The step of each range at a place in [0, 1)."""
+    return lows + np.floor(places * (highs - lows + 1)).astype(np.int64)
 
 
 def codes_of_groups(rows: pa.Table, /) -> Integers:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from genwright.core.protocols import Encoded, Representation, TokenShape
-from genwright.modalities.table.atoms import Atoms, atoms_of, codes_of_groups
+from genwright.modalities.table.atoms import Atoms, atoms_of, codes_of_groups, within
 from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import BinsConfig
 from genwright.modalities.table.derived import Derived
@@ -60,8 +60,8 @@ class Cells:
         missing = np.isnan(numbers)
         return np.stack((np.where(missing, MISSING, 1 + bins), np.where(missing, 0, atom - starts[bins])), axis=1)
 
-    def decode(self, ids: Integers, /) -> pa.Array:
-        """Cells of the column's type; of a range, the step in its middle."""
+    def decode(self, ids: Integers, places: Floats, /) -> pa.Array:
+        """Cells of the column's type; of a range, the step at that place in it."""
         column = self.column
         if column.grid is None:
             return column.from_places(ids[:, 0] - 1)
@@ -69,7 +69,8 @@ class Cells:
         bins = np.clip(ids[:, 0] - 1, 0, len(starts) - 2)
         atom = np.minimum(starts[bins] + ids[:, 1], starts[bins + 1] - 1)
         low, high = np.array(self.lows)[atom], np.array(self.highs)[atom]
-        return column.from_numbers(column.grid.values(low + (high - low) // 2), missing=ids[:, 0] == MISSING)
+        steps = within(low, high, places)
+        return column.from_numbers(column.grid.values(steps), missing=ids[:, 0] == MISSING)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -85,9 +86,10 @@ class BinsCodec(ColumnsCodec[Cells]):
     """A column's values, or its bins and the atoms inside them, as ids of a fixed layout.
 
     Numbers come back exactly where their grid has at most 3/4 max_levels * sub_levels steps, and beyond that where
-    three groups of the train split share them; the others come back as the middle of a range that holds at least three
-    groups (see `genwright.modalities.table.atoms`). What lies outside the train split's range goes to its end. Texts
-    beyond the most frequent `max_categories` share an id, which comes back as null: what they were is lost.
+    three groups of the train split share them; the others come back as a step of a range that holds at least three
+    groups (see `genwright.modalities.table.atoms`), and the rest of the row decides which. What lies outside the train
+    split's range goes to its end. Texts beyond the most frequent `max_categories` share an id, which comes back as
+    null: what they were is lost.
     """
 
     representation: Representation = "tokens"

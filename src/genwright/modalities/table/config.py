@@ -73,7 +73,7 @@ class VectorConfig(Config):
     """A number is one entry, normal by its train quantiles; few values, texts, spikes and missing cells are one-hot.
 
     Numbers of at most `max_levels` values count as few; richer ones come back as one of about `max_atoms` values and
-    middles of ranges. Texts beyond the most frequent `max_categories` share an entry.
+    ranges. Texts beyond the most frequent `max_categories` share an entry.
     """
 
     kind: Literal["table-vector"] = "table-vector"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
 from genwright.core.protocols import Representation, VectorColumn, VectorShape
-from genwright.modalities.table.atoms import HOLDERS, atoms_of, codes_of_groups
+from genwright.modalities.table.atoms import HOLDERS, atoms_of, codes_of_groups, within
 from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import VectorConfig
 from genwright.modalities.table.derived import Derived
@@ -89,15 +89,15 @@ class Stretch:
         options[np.isnan(numbers)] = 1 + len(column.spikes) if column.missing else 0
         return options
 
-    def decode(self, values: Floats, /) -> pa.Array:
-        """Cells of the column's type: the highest entry, and the atom at that share; of a range, the step in its
-        middle."""
+    def decode(self, values: Floats, places: Floats, /) -> pa.Array:
+        """Cells of the column's type: the highest entry, and the atom at that share; of a range, the step at
+        that place in it."""
         column = self.column
         if column.grid is None:
             return column.from_places(values.argmax(axis=1))
         atom = np.searchsorted(np.array(self.ends[:-1]), ndtr(values[:, 0].astype(np.float64)), side="right")
         low, high = np.array(self.lows)[atom], np.array(self.highs)[atom]
-        numbers = column.grid.values(low + (high - low) // 2)
+        numbers = column.grid.values(within(low, high, places))
         options = values[:, 1:].argmax(axis=1) if self.options else np.zeros(len(values), dtype=np.int64)
         spikes = np.array((0.0, *column.spikes, 0.0))
         return column.from_numbers(
@@ -122,7 +122,7 @@ def _one_hot(places: Integers, width: int) -> NDArray[np.float32]:
 class VectorCodec(ColumnsCodec[Stretch]):
     """Numbers by their train quantiles on a standard normal, texts and few values one-hot.
 
-    What comes back is an atom (see `genwright.modalities.table.atoms`): a value that three groups share, or the middle
+    What comes back is an atom (see `genwright.modalities.table.atoms`): a value that three groups share, or a step
     of a range that holds at least three; values beyond the train split go to its ends. Texts beyond the most frequent
     share an entry, which comes back as null. A missing cell in a column that had none in the train split is taken for
     the most frequent value, or the median.

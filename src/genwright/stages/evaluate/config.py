@@ -91,7 +91,7 @@ def config_for(modality: str, /) -> type[Config]:
 STAGE = StageSpec(
     name="evaluate",
     order=50,
-    version="3",
+    version="4",
     config=EvaluateConfig,
     run="genwright.stages.evaluate.run:run",
     inputs=("dataset", "codec", "model"),

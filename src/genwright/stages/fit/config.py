@@ -81,7 +81,7 @@ def _serves(kind: str, modality: str) -> None:
 STAGE = StageSpec(
     name="fit",
     order=20,
-    version="2",
+    version="3",
     config=FitConfig,
     run="genwright.stages.fit.run:run",
     inputs=("dataset",),

@@ -46,7 +46,7 @@ def test_rows_come_back_on_their_grid(tmp_path):
     age, cost = back.column("age").to_numpy(), back.column("cost").to_numpy()
     assert np.abs(age - test.column("age").to_numpy()).max() <= 1
     off = np.abs(cost - np.clip(test.column("cost").to_numpy(), 0, cost.max()))
-    assert np.quantile(off, 0.98) < 3 and off.max() < 20  # in the tail three rows share a wide range
+    assert np.quantile(off, 0.98) < 4 and off.max() < 40  # in the tail three rows share a wide range
     assert ((cost == 0) == (test.column("cost").to_numpy() == 0)).all() and np.allclose(cost, np.round(cost, 2))
 
 

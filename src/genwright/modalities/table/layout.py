@@ -123,7 +123,7 @@ class ColumnsCodec(Generic[Part]):
 def places_of(values: NDArray[Any], /, *, count: int) -> Floats:
     """(count, n) numbers in [0, 1) that follow from each row's entries: where in a range a made number lies.
 
-    Middles of ranges would be told from real values by how often they come. Source of the mixing: splitmix64, Steele,
+    Middles of ranges would come more often than any real value does. Source of the mixing: splitmix64, Steele,
     Lea & Flood 2014.
     """
     bits = np.ascontiguousarray(values, dtype=np.float64).view(np.uint64)

@@ -135,3 +135,20 @@ def test_the_same_rows_give_the_same_codec(tmp_path):
         (tmp_path / name).mkdir()
         BinsCodec.fit(BinsConfig(), rows=[mixed(500, 1)]).save(tmp_path / name)
     assert (tmp_path / "a/codec.json").read_bytes() == (tmp_path / "b/codec.json").read_bytes()
+
+
+def test_small_numbers_have_more_decimals_than_large_ones_as_they_had() -> None:
+    rng = np.random.default_rng(3)
+    small, large = np.round(rng.uniform(0, 1, 3000), 4), np.round(rng.uniform(1, 90, 3000), 1)
+    codec = BinsCodec.fit(BinsConfig(max_levels=16, sub_levels=8), rows=[pa.table({"x": np.r_[small, large]})])
+    made = codec.decode(codec.encode(pa.table({"x": np.r_[small, large]}))).column("x").to_numpy()
+    above = made[made > 2]
+    assert np.allclose(above, np.round(above, 1), atol=1e-9)
+    assert (np.abs(made[made < 0.9] - np.round(made[made < 0.9], 1)) > 1e-6).mean() > 0.8
+
+
+def test_one_odd_value_does_not_take_the_decimals_of_all() -> None:
+    values = np.r_[np.round(np.random.default_rng(3).uniform(0, 50, 3000), 2), 17.123456789]
+    codec = BinsCodec.fit(BinsConfig(max_levels=16, sub_levels=8), rows=[pa.table({"x": values})])
+    made = codec.decode(codec.encode(pa.table({"x": values}))).column("x").to_numpy()
+    assert np.allclose(made, np.round(made, 2), atol=1e-9)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genwright.modalities.table.columns import Integers
+from genwright.modalities.table.columns import Floats, Integers
 
 HOLDERS = 3  # so many groups must hold a value, or lie in a range, for it to stand for itself
 
@@ -51,6 +52,28 @@ def atoms_of(steps: Integers, groups: Integers, /, *, most: int) -> Atoms:
 def within(lows: Integers, highs: Integers, places: NDArray[np.float64], /) -> Integers:
     """The step of each range at a place in [0, 1)."""
     return lows + np.floor(places * (highs - lows + 1)).astype(np.int64)
+
+
+def digits_of(values: Floats, steps: Integers, lows: Integers, /, *, most: int | None) -> tuple[int, ...]:
+    """The fewest decimals that the values in each atom are written with; empty where the column has none, or no end.
+
+    Small numbers are often written with more decimals than large ones, and a made one is to have as many as its kind.
+    """
+    if not most:
+        return ()
+    atom = np.searchsorted(lows, steps, side="right") - 1
+    digits = np.where(np.bincount(atom, minlength=len(lows)) > 0, 0, most)
+    for decimals in range(most):
+        digits[np.unique(atom[np.abs(values - np.round(values, decimals)) > 1e-9])] = decimals + 1
+    return tuple(digits.tolist())
+
+
+def rounded(numbers: Floats, digits: Sequence[int], atom: Integers, /) -> Floats:
+    """Made numbers with the decimals of their atoms."""
+    if not digits:
+        return numbers
+    scale = 10.0 ** np.array(digits)[atom]
+    return np.asarray(np.round(numbers * scale) / scale, dtype=np.float64)
 
 
 def codes_of_groups(rows: pa.Table, /) -> Integers:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from genwright.core.protocols import Encoded, Representation, TokenShape
-from genwright.modalities.table.atoms import Atoms, atoms_of, codes_of_groups, within
+from genwright.modalities.table.atoms import Atoms, atoms_of, codes_of_groups, digits_of, rounded, within
 from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import BinsConfig
 from genwright.modalities.table.derived import Derived
@@ -22,12 +22,14 @@ MISSING = 0  # the first id of every column's first cell
 @dataclass(frozen=True)
 class Cells:
     """The cells of one column. A rich number has atoms from `lows` to `highs` (steps of its grid), and `starts` are
-    the first atoms of its bins: the first cell says the bin, the second the atom inside."""
+    the first atoms of its bins: the first cell says the bin, the second the atom inside. `digits` are the decimals of
+    each atom."""
 
     column: Column
     lows: tuple[int, ...] = ()
     highs: tuple[int, ...] = ()
     starts: tuple[int, ...] = ()
+    digits: tuple[int, ...] = ()
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -69,8 +71,8 @@ class Cells:
         bins = np.clip(ids[:, 0] - 1, 0, len(starts) - 2)
         atom = np.minimum(starts[bins] + ids[:, 1], starts[bins + 1] - 1)
         low, high = np.array(self.lows)[atom], np.array(self.highs)[atom]
-        steps = within(low, high, places)
-        return column.from_numbers(column.grid.values(steps), missing=ids[:, 0] == MISSING)
+        numbers = rounded(column.grid.values(within(low, high, places)), self.digits, atom)
+        return column.from_numbers(numbers, missing=ids[:, 0] == MISSING)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -79,7 +81,9 @@ class Cells:
     @classmethod
     def from_json(cls, body: Mapping[str, Any], /) -> Self:
         """What `to_json` gave."""
-        return cls(Column.from_json(body["column"]), *(tuple(body[name]) for name in ("lows", "highs", "starts")))
+        return cls(
+            Column.from_json(body["column"]), *(tuple(body[name]) for name in ("lows", "highs", "starts", "digits"))
+        )
 
 
 class BinsCodec(ColumnsCodec[Cells]):
@@ -143,7 +147,8 @@ def _cells(column: Column, table: pa.Table, groups: Integers, config: BinsConfig
     # Not all places that there are: bins of equal mass do not all hold equally many atoms.
     atoms = atoms_of(steps, groups[known], most=max(1, config.max_levels * config.sub_levels * 3 // 4))
     starts = _bins(atoms, most=config.max_levels - 1, places=config.sub_levels)
-    return Cells(column, tuple(atoms.lows.tolist()), tuple(atoms.highs.tolist()), tuple(starts.tolist()))
+    digits = digits_of(numbers[known], steps, atoms.lows, most=column.grid.decimals)
+    return Cells(column, tuple(atoms.lows.tolist()), tuple(atoms.highs.tolist()), tuple(starts.tolist()), digits)
 
 
 def _bins(atoms: Atoms, *, most: int, places: int) -> Integers:

@@ -18,6 +18,7 @@ SPIKE_SHARE = 0.01
 SPIKE_TIMES = 4.0  # as frequent as the median value: below that all values are alike
 MOST_SPIKES = 16
 MOST_DECIMALS = 6
+EXCEPTIONS = 0.005  # share of a column's values that may have more decimals than the others
 FINEST = 2**40  # steps that a number without a grid of its own is cut into
 WIDEST = 2.0**50  # the largest range, in steps, that is counted exactly
 Floats = NDArray[np.float64]
@@ -63,7 +64,7 @@ class Grid:
 
     @classmethod
     def of(cls, values: Floats, /, *, whole: bool) -> Self:
-        """The coarsest grid that all `values` (sorted, different) lie on; 2^-40 of their range where there is none."""
+        """The coarsest grid that `values` (sorted, different) lie on; 2^-40 of their range where there is none."""
         decimals = 0 if whole else _decimals(values)
         spread = float(values[-1] - values[0])
         if decimals is None:
@@ -227,12 +228,15 @@ def _number(name: str, cells: pa.ChunkedArray, most: int) -> Column:
 
 
 def _decimals(values: Floats) -> int | None:
-    """The fewest decimals that all values are written with; None beyond 6, or where they are too large to tell."""
+    """The fewest decimals that values are written with, but for one in 200; None beyond 6, or where they are too large.
+
+    A single computed value among measured ones would else take the decimals of all.
+    """
     if not math.isfinite(float(np.abs(values).max())):
         raise DataError("a number is infinite", hint="leave such rows out; the data stage drops them as not-finite")
     for decimals in range(MOST_DECIMALS + 1):
         if np.abs(values).max() * 10.0**decimals > WIDEST:
             return None
-        if np.allclose(values, np.round(values, decimals), rtol=0.0, atol=1e-9):
+        if (np.abs(values - np.round(values, decimals)) > 1e-9).mean() <= EXCEPTIONS:
             return decimals
     return None

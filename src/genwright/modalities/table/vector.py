@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
 from genwright.core.protocols import Representation, VectorColumn, VectorShape
-from genwright.modalities.table.atoms import HOLDERS, atoms_of, codes_of_groups, within
+from genwright.modalities.table.atoms import HOLDERS, atoms_of, codes_of_groups, digits_of, rounded, within
 from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import VectorConfig
 from genwright.modalities.table.derived import Derived
@@ -28,6 +28,7 @@ class Stretch:
     lows: tuple[int, ...] = ()
     highs: tuple[int, ...] = ()
     ends: tuple[float, ...] = ()
+    digits: tuple[int, ...] = ()
 
     @property
     def options(self) -> int:
@@ -97,7 +98,7 @@ class Stretch:
             return column.from_places(values.argmax(axis=1))
         atom = np.searchsorted(np.array(self.ends[:-1]), ndtr(values[:, 0].astype(np.float64)), side="right")
         low, high = np.array(self.lows)[atom], np.array(self.highs)[atom]
-        numbers = column.grid.values(within(low, high, places))
+        numbers = rounded(column.grid.values(within(low, high, places)), self.digits, atom)
         options = values[:, 1:].argmax(axis=1) if self.options else np.zeros(len(values), dtype=np.int64)
         spikes = np.array((0.0, *column.spikes, 0.0))
         return column.from_numbers(
@@ -112,7 +113,7 @@ class Stretch:
     def from_json(cls, body: Mapping[str, Any], /) -> Self:
         """What `to_json` gave."""
         column = Column.from_json(body["column"])
-        return cls(column, *(tuple(body[name]) for name in ("lows", "highs", "ends")))
+        return cls(column, *(tuple(body[name]) for name in ("lows", "highs", "ends", "digits")))
 
 
 def _one_hot(places: Integers, width: int) -> NDArray[np.float32]:
@@ -163,8 +164,10 @@ def _stretch(column: Column, table: pa.Table, groups: Integers, config: VectorCo
     held = [spike for spike in column.spikes if len(np.unique(groups[numbers == spike])) >= HOLDERS]
     column = replace(column, spikes=tuple(held))
     kept = ~(np.isnan(numbers) | np.isin(numbers, column.spikes))
-    atoms = atoms_of(grid.steps(numbers[kept]), groups[kept], most=config.max_atoms)
+    steps = grid.steps(numbers[kept])
+    atoms = atoms_of(steps, groups[kept], most=config.max_atoms)
+    digits = digits_of(numbers[kept], steps, atoms.lows, most=grid.decimals)
     # Half a row spread over all atoms: a range that no row lies in is not empty either.
     mass = atoms.rows + 0.5 / len(atoms)
     ends = np.cumsum(mass) / mass.sum()
-    return Stretch(column, tuple(atoms.lows.tolist()), tuple(atoms.highs.tolist()), tuple(ends.tolist()))
+    return Stretch(column, tuple(atoms.lows.tolist()), tuple(atoms.highs.tolist()), tuple(ends.tolist()), digits)

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from genwright.core import StorageError
+from genwright.core.protocols import TokenShape
+from genwright.families import AutoregressiveConfig, store
 from genwright.trainer import checkpoint
 from genwright.trainer.checkpoint import Saved, load_checkpoint, save_checkpoint
 
@@ -57,11 +60,12 @@ def test_all_damaged_starts_over(tmp_path: Path) -> None:
     assert len(said) == 1
 
 
-def test_a_full_disk_keeps_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError, SafetensorError])
+def test_a_full_disk_keeps_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
     save(tmp_path, 5)
 
     def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise error(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(StorageError, match="No space left"):
@@ -74,3 +78,13 @@ def test_an_unfinished_write_is_not_seen(tmp_path: Path) -> None:
     save(tmp_path, 5)
     (tmp_path / ".writing-10").mkdir()
     assert load(tmp_path) == (5, [])
+
+
+def test_a_model_that_does_not_fit_on_the_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device")
+
+    monkeypatch.setattr(store, "save_file", refuse)
+    config, shape = AutoregressiveConfig(), TokenShape(8, 0, 1, 4)
+    with pytest.raises(StorageError, match=r"the model could not be written: .*No space left"):
+        store.save_family(tmp_path, config=config, shape=shape, tensors={}, facts={})

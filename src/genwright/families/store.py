@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from genwright.core import Config, IntegrityError, component
+from genwright.core import Config, IntegrityError, StorageError, component
 from genwright.core.protocols import Fitted, Shape
 from genwright.core.representations import shape_from_json, shape_to_json
 
@@ -22,7 +22,11 @@ FORMAT = 1
 def save_family(
     folder: Path, *, config: Config, shape: Shape, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
 ) -> None:
-    """Writes the folder; the same arguments give the same bytes."""
+    """Writes the folder; the same arguments give the same bytes.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
     body = {
         "format": FORMAT,
         "family": config.model_dump(mode="json"),
@@ -31,7 +35,12 @@ def save_family(
     }
     text = json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
-    save_file({name: tensors[name].contiguous().cpu() for name in sorted(tensors)}, folder / "model.safetensors")
+    try:
+        save_file({name: tensors[name].contiguous().cpu() for name in sorted(tensors)}, folder / "model.safetensors")
+    except SafetensorError as error:
+        raise StorageError(
+            f"the model could not be written: {error}", hint="free some disk space and run again"
+        ) from error
 
 
 def load_family(folder: Path, *, device: str = "cpu") -> Any:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -50,7 +51,7 @@ def save_checkpoint(folder: Path, *, step: int, saved: Saved) -> Path:
             shutil.rmtree(target)
         temporary.replace(target)
         sync(folder)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise StorageError(
             f"the checkpoint of step {step} could not be written: {error}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -10,7 +10,7 @@ from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Tokens, TokenShape
 from genwright.families.cell_net import TrainedInAnyOrder
 from genwright.families.config import AutoregressiveConfig
-from genwright.families.requests import asked, check_given, draw
+from genwright.families.requests import asked, draw, known_cells
 
 
 class AnyOrder(TrainedInAnyOrder):
@@ -52,12 +52,7 @@ class AnyOrder(TrainedInAnyOrder):
         told = asked(
             self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
         )
-        ids = torch.zeros(n, len(self.shape.cells), dtype=torch.long, device=device)
-        known = torch.zeros_like(ids, dtype=torch.bool)
-        if given is not None:
-            found = check_given(given, entries=ids.shape[1:], n=n)
-            known = found.known.to(device).clone()
-            ids = torch.where(known, cast("Tokens", found.batch).ids.to(device), ids)
+        ids, known = known_cells(given, n=n, cells=len(self.shape.cells), device=device)
         for cell in range(ids.shape[1]):
             logits = self.own(cell, self.scores(ids, known, told))
             if guidance != 1.0:

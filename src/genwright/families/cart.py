@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -18,7 +18,7 @@ from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Tokens, TokenShape
 from genwright.families.cart_config import CartConfig
 from genwright.families.particles import Particles
-from genwright.families.requests import check_given, check_numbers, draw
+from genwright.families.requests import check_numbers, draw, known_cells
 
 COPIES = 16
 MOST_CLASSES = 12  # cells of more ids are split by the spread of their ids, which have an order where numbers are many
@@ -128,12 +128,7 @@ class Cart:
         check_numbers(n, steps=steps, temperature=temperature)
         if cond is not None or guidance != 1.0 or steps is not None:
             raise CapabilityError("a sequence of trees takes no condition and no steps", hint="use --given")
-        cells = len(self.shape.cells)
-        ids, known = torch.zeros(n, cells, dtype=torch.long), torch.zeros(n, cells, dtype=torch.bool)
-        if given is not None:
-            found = check_given(given, entries=(cells,), n=n)
-            known = found.known
-            ids = torch.where(known, cast("Tokens", found.batch).ids, ids)
+        ids, known = known_cells(given, n=n, cells=len(self.shape.cells))
         rows = Particles(ids, known, copies=COPIES)
         for cell, (first, _) in enumerate(self.shape.cells):
             shares = self._trees[cell](rows.ids)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,7 +14,7 @@ from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.config import AutoregressiveConfig
 from genwright.families.lengths import mean_state
-from genwright.families.requests import asked, check_given, choose, draw, guided
+from genwright.families.requests import asked, choose, draw, guided, known_cells
 from genwright.nets.causal import CausalReader
 
 PARTICLES = 16
@@ -89,22 +89,13 @@ class InOrder(nn.Module):
         told = asked(
             self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
         )
-        ids, known = self._start(n, given, device)
+        ids, known = known_cells(given, n=n, cells=len(self.shape.cells), device=device)
         first = torch.arange(ids.shape[1], device=device) < known.sum(1, keepdim=True)
         copies = 1 if torch.equal(known, first) else PARTICLES
         draw = _Draw(self.net, ids, known, told, copies=copies, guidance=guidance)
         for place in range(ids.shape[1]):
             draw.step(place, temperature=temperature, rng=rng)
         return Tokens(draw.finish(rng=rng), cond=told)
-
-    def _start(self, n: int, given: Any, device: torch.device) -> tuple[Int[Tensor, "n p"], Bool[Tensor, "n p"]]:
-        """Ids, and which of them are given."""
-        ids = torch.zeros(n, len(self.shape.cells), dtype=torch.long, device=device)
-        if given is None:
-            return ids, torch.zeros_like(ids, dtype=torch.bool)
-        found = check_given(given, entries=ids.shape[1:], n=n)
-        known = found.known.to(device)
-        return torch.where(known, cast("Tokens", found.batch).ids.to(device), ids), known
 
 
 class _Draw:

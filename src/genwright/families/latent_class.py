@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -12,7 +12,7 @@ from torch import Tensor
 from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Tokens, TokenShape
 from genwright.families.latent_class_config import LatentClassConfig
-from genwright.families.requests import check_given, check_numbers, choose, draw
+from genwright.families.requests import check_numbers, choose, draw, known_cells
 
 BLOCK_ROWS = 8192
 
@@ -94,12 +94,7 @@ class LatentClass:
         check_numbers(n, steps=steps, temperature=temperature)
         if cond is not None or guidance != 1.0 or steps is not None:
             raise CapabilityError("a latent-class mixture takes no condition and no steps", hint="use --given")
-        cells = len(self.shape.cells)
-        ids, known = torch.zeros(n, cells, dtype=torch.long), torch.zeros(n, cells, dtype=torch.bool)
-        if given is not None:
-            found = check_given(given, entries=(cells,), n=n)
-            known = found.known
-            ids = torch.where(known, cast("Tokens", found.batch).ids, ids)
+        ids, known = known_cells(given, n=n, cells=len(self.shape.cells))
         chosen = choose(self._joint(ids, known), rng=rng)
         for cell, (first, count) in enumerate(self.shape.cells):
             logits = self._logits[first : first + count, chosen].T

@@ -6,7 +6,7 @@ Source: MDLM, arXiv:2406.07524. Its bound, with the number of masks uniform, is 
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -15,7 +15,7 @@ from torch import Tensor
 from genwright.core.protocols import Bound, Tokens, TokenShape
 from genwright.families.cell_net import TrainedInAnyOrder
 from genwright.families.diffusion_config import DiffusionConfig
-from genwright.families.requests import asked, check_given, draw, guided, uniform
+from genwright.families.requests import asked, draw, guided, known_cells, uniform
 from genwright.nets.backbones import BackboneConfig
 
 
@@ -72,12 +72,7 @@ class MaskedCells(TrainedInAnyOrder):
         told = asked(
             self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
         )
-        ids = torch.zeros(n, len(self.shape.cells), dtype=torch.long, device=device)
-        known = torch.zeros_like(ids, dtype=torch.bool)
-        if given is not None:
-            found = check_given(given, entries=ids.shape[1:], n=n)
-            known = found.known.to(device).clone()
-            ids = torch.where(known, cast("Tokens", found.batch).ids.to(device), ids)
+        ids, known = known_cells(given, n=n, cells=len(self.shape.cells), device=device)
         keys = uniform(ids.shape, rng=rng, device=device).masked_fill(known, 2.0)
         rank, unknown = keys.argsort(1).argsort(1), (~known).sum(1)
         turns = min(int(unknown.max()) if n else 0, steps or ids.shape[1])

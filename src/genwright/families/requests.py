@@ -127,6 +127,22 @@ def known_starts(
     return cast("Tokens", found.batch).ids.to(device), count
 
 
+def known_cells(
+    given: Any, /, *, n: int, cells: int, device: torch.device | str = "cpu"
+) -> tuple[Int[Tensor, "n p"], Bool[Tensor, "n p"]]:
+    """Ids of a fixed layout of cells, 0 where a cell is not given, and which are.
+
+    Raises:
+        CapabilityError: `given` does not fit.
+    """
+    ids = torch.zeros(n, cells, dtype=torch.long, device=device)
+    if given is None:
+        return ids, torch.zeros_like(ids, dtype=torch.bool)
+    found = check_given(given, entries=(cells,), n=n)
+    known = found.known.to(device, copy=True)
+    return torch.where(known, cast("Tokens", found.batch).ids.to(device), ids), known
+
+
 def up_to_end(ids: Int[Tensor, "n t"], /, *, eos_id: int) -> Bool[Tensor, "n t"]:
     """Marks all up to and with the first end mark after the first token."""
     ended = ids == eos_id

@@ -15,9 +15,15 @@ from torch import Tensor, nn
 
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.cell_net import CellNet, random_order
-from genwright.families.requests import asked, check_given, choose, condition_for, normal, uniform
+from genwright.families.requests import asked, check_given, choose, condition_for, normal
 from genwright.families.vae_config import VaeConfig
-from genwright.families.vae_prior import LatentPrior, divergence_from_normal, log_posterior
+from genwright.families.vae_prior import (
+    LatentPrior,
+    divergence_from_normal,
+    fit_to_latents,
+    log_posterior,
+    one_of_likely,
+)
 from genwright.nets.mlp import Mlp
 
 COMPLETION_STEPS = 16
@@ -71,19 +77,7 @@ class CellVae(nn.Module):
     @torch.no_grad()
     def finish(self, batches: Iterable[Tokens], *, rng: torch.Generator) -> None:
         """The mixture over the latents of the train split."""
-        latents: list[Tensor] = []
-        conds: list[Tensor | None] = []
-        held = 0
-        for batch in batches:
-            if self.config.prior == "normal" or held >= self.config.mixture_rows:
-                break
-            mean, log_sigma = self.posterior(batch)
-            latents.append(mean + log_sigma.exp() * normal(mean.shape, rng=rng, device=mean.device))
-            conds.append(batch.cond)
-            held += len(mean)
-        if latents:
-            told = bool(self.shape.cond_size) and conds[0] is not None
-            self.prior.fit(torch.cat(latents), torch.cat(cast("list[Tensor]", conds)) if told else None, rng=rng)
+        fit_to_latents(self, batches, rng=rng)
 
     # --- likelihood and latents ----------------------------------------------------------------------------------
 
@@ -217,11 +211,9 @@ class CellVae(nn.Module):
         device = self.prior.weights.device
         found = check_given(given, entries=(len(self.shape.cells),), n=n)
         known = (cast("Tokens", found.batch).ids.to(device), found.known.to(device))
-        kept = torch.zeros(known[0].shape, dtype=torch.long, device=device)
-        total = torch.full((n,), -torch.inf, device=device)
-        for _ in range(steps or COMPLETION_STEPS):
+
+        def make() -> tuple[Tensor, Tensor]:
             batch, weight = self._decode(draw(), cond, temperature, rng, known)
-            total = torch.logaddexp(total, weight)
-            take = uniform((n,), rng=rng, device=device) < (weight - total).exp()
-            kept = torch.where(take[:, None], batch.ids, kept)
-        return Tokens(kept, cond=cond)
+            return batch.ids, weight
+
+        return Tokens(one_of_likely(make, count=steps or COMPLETION_STEPS, rng=rng), cond=cond)

@@ -6,14 +6,17 @@ Source: ex-post density estimation, arXiv:1903.12436, section 4.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from genwright.core.protocols import Tokens
 from genwright.families.mixture import fit_mixture, log_densities
-from genwright.families.requests import choose, normal
+from genwright.families.requests import choose, normal, uniform
 
 
 @dataclass(frozen=True)
@@ -145,3 +148,39 @@ def divergence_from_normal(mean: Float[Tensor, "b z"], log_sigma: Float[Tensor, 
 def log_posterior(noise: Float[Tensor, "b z"], log_sigma: Float[Tensor, "b z"]) -> Float[Tensor, " b"]:
     """Log-density of mean + sigma x noise under N(mean, sigma^2), in nats."""
     return (-0.5 * (noise.square() + math.log(2 * math.pi)) - log_sigma).double().sum(1)
+
+
+def fit_to_latents(family: Any, batches: Iterable[Tokens], /, *, rng: torch.Generator) -> None:
+    """Fits a VAE's mixture over posterior draws of `mixture_rows` rows; nothing where its prior is normal."""
+    latents: list[Tensor] = []
+    conds: list[Tensor | None] = []
+    held = 0
+    for batch in batches:
+        if family.config.prior == "normal" or held >= family.config.mixture_rows:
+            break
+        mean, log_sigma = family.posterior(batch)
+        latents.append(mean + log_sigma.exp() * normal(mean.shape, rng=rng, device=mean.device))
+        conds.append(batch.cond)
+        held += len(mean)
+    if latents:
+        told = bool(family.shape.cond_size) and conds[0] is not None
+        family.prior.fit(torch.cat(latents), torch.cat(cast("list[Tensor]", conds)) if told else None, rng=rng)
+
+
+def one_of_likely(
+    make: Callable[[], tuple[Int[Tensor, "n t"], Float[Tensor, " n"]]], /, *, count: int, rng: torch.Generator | None
+) -> Int[Tensor, "n t"]:
+    """Of `count` times that rows are made with their log-weights, one for each row, with a chance as its weight.
+
+    Source: likelihood weighting, Fung and Chang 1989; exact in the limit of many times.
+    """
+    kept: Tensor | None = None
+    total: Tensor | None = None
+    for _ in range(count):
+        ids, weight = make()
+        kept = torch.zeros_like(ids) if kept is None else kept
+        total = weight if total is None else torch.logaddexp(total, weight)
+        take = uniform(weight.shape, rng=rng, device=weight.device) < (weight - total).exp()
+        kept = torch.where(take[:, None], ids, kept)
+    assert kept is not None, "at least once"
+    return kept

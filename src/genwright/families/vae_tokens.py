@@ -21,11 +21,16 @@ from genwright.families.requests import (
     choose,
     condition_for,
     normal,
-    uniform,
     up_to_end,
 )
 from genwright.families.vae_config import VaeConfig
-from genwright.families.vae_prior import LatentPrior, divergence_from_normal, log_posterior
+from genwright.families.vae_prior import (
+    LatentPrior,
+    divergence_from_normal,
+    fit_to_latents,
+    log_posterior,
+    one_of_likely,
+)
 from genwright.nets.bidirectional import Bidirectional
 from genwright.nets.causal import CausalReader
 
@@ -97,19 +102,7 @@ class TokenVae(nn.Module):
     @torch.no_grad()
     def finish(self, batches: Iterable[Tokens], *, rng: torch.Generator) -> None:
         """The mixture over the latents of the train split."""
-        latents: list[Tensor] = []
-        conds: list[Tensor | None] = []
-        held = 0
-        for batch in batches:
-            if self.config.prior == "normal" or held >= self.config.mixture_rows:
-                break
-            mean, log_sigma = self.posterior(batch)
-            latents.append(mean + log_sigma.exp() * normal(mean.shape, rng=rng, device=mean.device))
-            conds.append(batch.cond)
-            held += len(mean)
-        if latents:
-            told = bool(self.shape.cond_size) and conds[0] is not None
-            self.prior.fit(torch.cat(latents), torch.cat(cast("list[Tensor]", conds)) if told else None, rng=rng)
+        fit_to_latents(self, batches, rng=rng)
 
     # --- likelihood and latents ----------------------------------------------------------------------------------
 
@@ -285,12 +278,10 @@ class TokenVae(nn.Module):
         device = self.prior.weights.device
         held = found.known.to(device)
         known = (cast("Tokens", found.batch).ids.to(device), held)
-        kept = torch.zeros(n, self.length, dtype=torch.long, device=device)
-        total = torch.full((n,), -torch.inf, device=device)
-        for _ in range(steps or COMPLETION_STEPS):
+
+        def make() -> tuple[Tensor, Tensor]:
             batch = self.decode_latent(z := draw(), cond=cond, temperature=temperature, rng=rng, known=known)
-            weight = self._weight(batch.ids, z, cond, held)
-            total = torch.logaddexp(total, weight)
-            take = uniform((n,), rng=rng, device=device) < (weight - total).exp()
-            kept = torch.where(take[:, None], batch.ids, kept)
+            return batch.ids, self._weight(batch.ids, z, cond, held)
+
+        kept = one_of_likely(make, count=steps or COMPLETION_STEPS, rng=rng)
         return Tokens(kept, self._lengths(kept), cond)

@@ -18,7 +18,7 @@ from genwright.families.text_stream import TextStream
 from genwright.modalities.codec import load_codec
 from genwright.nets.export import export_hf
 from genwright.systems.manifest import Manifest
-from genwright.systems.requests import Completion, DocumentScore, GenerationRequest
+from genwright.systems.requests import Chat, Completion, DocumentScore, GenerationRequest
 from genwright.systems.windows import score, windows
 
 SLOTS = 16
@@ -72,7 +72,7 @@ class LocalSystem:
 
     def request(
         self,
-        prompt: str,
+        prompt: str | Chat,
         /,
         *,
         max_tokens: int,
@@ -93,6 +93,10 @@ class LocalSystem:
     def decoder(self, num_slots: int, /) -> Decoder:
         """A decoder over the model, for callers that batch on their own."""
         return self.family.decoder(num_slots)
+
+    def encode_request(self, prompt: str | Chat, /) -> tuple[int, ...]:
+        """The tokens of a text to continue, or of a chat to answer."""
+        return self.encode_prompt(prompt) if isinstance(prompt, str) else self.encode_chat(prompt)
 
     def encode_prompt(self, prompt: str, /) -> tuple[int, ...]:
         """The begin mark and the tokens of the prompt."""
@@ -174,7 +178,7 @@ class _Progress:
     def __init__(self, system: LocalSystem, request: GenerationRequest, index: int) -> None:
         self.index = index
         self.decode_request = DecodeRequest(
-            prompt_ids=system.encode_prompt(request.prompt),
+            prompt_ids=system.encode_request(request.prompt),
             max_new_tokens=request.max_tokens,
             sampling=request.sampling,
             seed=request.seed,

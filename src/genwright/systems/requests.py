@@ -7,12 +7,18 @@ from typing import Literal
 
 from genwright.families import SamplingConfig
 
+Chat = tuple[tuple[str, str], ...]
+"""What was said, in order: (role, text) each; roles are system, user and assistant."""
+
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """A prompt to continue by at most `max_tokens` tokens, until the model ends it or a `stop` string appears."""
+    """What to answer: at most `max_tokens` tokens, until the model ends it or a `stop` string appears.
 
-    prompt: str
+    `prompt` is a text to continue, or a chat to answer.
+    """
+
+    prompt: str | Chat
     max_tokens: int
     sampling: SamplingConfig
     seed: int = 0

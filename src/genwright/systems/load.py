@@ -10,6 +10,7 @@ from genwright.core import load_reference
 from genwright.systems.manifest import read_manifest
 
 BACKENDS = {
+    "gguf": ("genwright.systems.llama.system:GgufSystem", "gguf"),
     "local": ("genwright.systems.local:LocalSystem", "train"),
     "rows": ("genwright.systems.rows:RowSystem", "train"),
     "style": ("genwright.systems.style:StyleSystem", "style"),

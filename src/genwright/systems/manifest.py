@@ -42,7 +42,7 @@ class Manifest(Config):
     """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere."""
 
     format: Literal[1] = 1
-    backend: Literal["local", "rows", "style"] = "local"
+    backend: Literal["local", "gguf", "rows", "style"] = "local"
     modality: str = "text"
     model: str = Field(pattern=DIGEST)
     codec: str = Field(pattern=DIGEST)

@@ -65,9 +65,7 @@ def read_model(path: Path, /) -> GgufModel:
         check_whole(settings)
     net = transformer_config(settings)
     tensors = {our_name(name): tensor for name, tensor in _torch_tensors(file, settings)}
-    return GgufModel(
-        settings, net, tensors, tokenizer_of(file), _marks(file), file.get("tokenizer.chat_template")
-    )
+    return GgufModel(settings, net, tensors, tokenizer_of(file), _marks(file), file.get("tokenizer.chat_template"))
 
 
 def _torch_tensors(file: GgufFile, settings: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:

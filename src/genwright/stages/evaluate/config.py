@@ -74,6 +74,9 @@ class RowEvaluateConfig(Config):
     resamples: int = Field(default=2000, ge=100, le=100_000)
 
 
+OWN_NAMES = ("system", "parent", "plain")
+
+
 class AgainstConfig(Config):
     """Another system that answers the same questions.
 
@@ -101,7 +104,7 @@ class AnswerEvaluateConfig(Config):
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         names = [one.name for one in self.against]
-        taken = sorted({name for name in names if names.count(name) > 1 or name == "system"})
+        taken = sorted({name for name in names if names.count(name) > 1 or name in OWN_NAMES})
         if taken:
             raise ValueError(f"against: the name '{taken[0]}' is taken; give each system its own")
         return self

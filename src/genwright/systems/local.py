@@ -25,7 +25,7 @@ SLOTS = 16
 
 
 class LocalSystem:
-    """Scores and continues texts. `prompt` of the manifest, where there is one, stands before every prompt."""
+    """Scores and continues texts, and answers chats."""
 
     capabilities = frozenset({"generate", "stream", "logprobs"})
 
@@ -57,15 +57,28 @@ class LocalSystem:
         """How likely each text is, from its begin mark to its end mark."""
         encoded = [self.codec.encode([text])[0] for text in texts]
         ids = [(self.codec.bos_id, *(int(token) for token in one), self.codec.eos_id) for one in encoded]
+        return self._scored(ids, first=[1] * len(ids), texts=texts)
+
+    def answer_log_prob(self, questions: Sequence[str | Chat], answers: Sequence[str], /) -> list[DocumentScore]:
+        """How likely each answer is behind its question, without what ends it."""
+        asked = [self.encode_request(question) for question in questions]
+        encoded = [tuple(int(token) for token in self.codec.encode([text])[0]) for text in answers]
+        ids = [(*before, *after) for before, after in zip(asked, encoded, strict=True)]
+        return self._scored(ids, first=[len(before) for before in asked], texts=answers)
+
+    def _scored(
+        self, ids: Sequence[tuple[int, ...]], *, first: Sequence[int], texts: Sequence[str]
+    ) -> list[DocumentScore]:
+        """The scores of the tokens of each document from `first` on, which are those of `texts`."""
         work = [
             window
-            for document, tokens in enumerate(ids)
-            for window in windows(tokens, document=document, context_tokens=self.context_tokens)
+            for document, (tokens, begin) in enumerate(zip(ids, first, strict=True))
+            for window in windows(tokens, document=document, context_tokens=self.context_tokens, first=begin)
         ]
         nats = score(self.family, work=work, num_documents=len(texts), device=self._device)
         return [
-            DocumentScore(value, len(tokens) - 1, len(text.encode("utf-8", errors="surrogatepass")))
-            for value, tokens, text in zip(nats, ids, texts, strict=True)
+            DocumentScore(value, len(tokens) - begin, len(text.encode("utf-8", errors="surrogatepass")))
+            for value, tokens, begin, text in zip(nats, ids, first, texts, strict=True)
         ]
 
     # --- generation ----------------------------------------------------------------------------------------------
@@ -100,8 +113,7 @@ class LocalSystem:
 
     def encode_prompt(self, prompt: str, /) -> tuple[int, ...]:
         """The begin mark and the tokens of the prompt."""
-        text = (self.manifest.prompt or "") + prompt
-        return (self.codec.bos_id, *(int(token) for token in self.codec.encode([text])[0]))
+        return (self.codec.bos_id, *(int(token) for token in self.codec.encode([prompt])[0]))
 
     def decode(self, ids: Sequence[int], /) -> str:
         """The text of those tokens; marks are left out."""

@@ -39,7 +39,10 @@ class PropertiesManifest(Config):
 
 
 class Manifest(Config):
-    """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere."""
+    """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere.
+
+    `model`, `codec` and `prompt` are digests of artifacts.
+    """
 
     format: Literal[1] = 1
     backend: Literal["local", "rows", "style"] = "local"
@@ -48,7 +51,7 @@ class Manifest(Config):
     codec: str = Field(pattern=DIGEST)
     sampling: SamplingConfig = SamplingConfig()
     drawing: DrawingConfig = DrawingConfig()
-    prompt: str | None = None
+    prompt: str | None = Field(default=None, pattern=DIGEST)
     properties: PropertiesManifest | None = None
 
 

@@ -41,7 +41,7 @@ def _draft(metric: str, unit: str, derivation: Derivation, **more: object) -> Cl
 
 
 def claims(*, validated: bool, unit: str, loss_unit: str | None = None) -> Sequence[ClaimDraft]:
-    """What the log says of the model and of the run; `unit` is a token or a sample, as is `loss_unit`, the same if not said."""
+    """What the log says of the model and of the run; `unit` is a token or a sample, and `loss_unit` that of losses."""
     loss = f"nats/{loss_unit or unit}"
     drafts = [
         _draft("parameters", "parameters", Derivation("max", {"value": "num_parameters"})),

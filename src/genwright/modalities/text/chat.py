@@ -31,7 +31,7 @@ def render(
         return sandbox.from_string(template).render(
             messages=list(messages), add_generation_prompt=add_generation_prompt, **marks
         )
-    except (TemplateError, TypeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, MemoryError, RecursionError) as error:
         raise DataError(
             f"the model's chat template does not take these messages ({type(error).__name__}: {error})",
             hint="templates differ in the roles and their order that they take",

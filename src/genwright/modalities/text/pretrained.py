@@ -127,7 +127,7 @@ class PretrainedCodec:
         return question, (*said, *self._closing(messages))
 
     def _closing(self, messages: Sequence[Message]) -> list[int]:
-        """What the template writes behind an answer, up to the mark that stops it; that mark alone where it has none."""
+        """What the template writes behind an answer, up to the mark that stops it; where it has none, that mark."""
         last, is_said = self._pieces(messages, add_generation_prompt=False)[-1]
         found: list[int] = []
         for token in self._with_marks("" if is_said else last):

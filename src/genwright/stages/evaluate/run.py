@@ -9,6 +9,7 @@ from genwright.core import Artifact, Context, DataError, Produced, StageResult, 
 from genwright.core.digest import entries_digest, folder_entries
 from genwright.measure import write_scores
 from genwright.modalities.dataset import read_split
+from genwright.stages.evaluate.answers import evaluate_answers
 from genwright.stages.evaluate.claims import generation_claims, likelihood_claims
 from genwright.stages.evaluate.config import EvaluateConfig
 from genwright.stages.evaluate.generation import generate_samples, write_samples
@@ -24,7 +25,10 @@ def run(config: EvaluateConfig, context: Context, /) -> StageResult:
         DataError: the test split is empty.
     """
     torch.set_num_threads(int(context.facts.get("threads", torch.get_num_threads())))
-    if modality_component(context.modality).rows:
+    entry = modality_component(context.modality)
+    if entry.answers:
+        return evaluate_answers(config, context)
+    if entry.rows:
         return evaluate_rows(config, context)
     documents = list(read_split(context.inputs["dataset"].path, split="test", columns=("id", "group", "text")))
     if not documents:

@@ -40,7 +40,7 @@ class AdapterFiles:
 def save_adapter(
     net: nn.Module, folder: Path, *, config: LoraConfig, kind: AdapterKind, base_name: str, base_digest: str
 ) -> None:
-    """Writes the adapters of `net`; `peft` loads the folder, and `base.json` says which model it belongs to."""
+    """Writes the adapters of `net`; `peft` loads the folder, and `base.json` says which model they belong to."""
     found = adapters(net)
     settings = {
         "peft_type": "LORA",
@@ -57,7 +57,7 @@ def save_adapter(
         **{name: PLAIN[name] for name in ("bias", "fan_in_fan_out")},
     }
     _write(folder / CONFIG, settings)
-    _write(folder / BASE, {"digest": base_digest, "name": base_name})
+    write_base(folder, name=base_name, digest=base_digest, method=kind)
     tensors = {
         f"{PREFIX}{name}.{NAMES[part]}": parameter.detach().float().contiguous().cpu()
         for name, layer in found.items()
@@ -65,6 +65,11 @@ def save_adapter(
         if part in NAMES
     }
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def write_base(folder: Path, *, name: str, digest: str, method: str) -> None:
+    """Writes which model something belongs to."""
+    _write(folder / BASE, {"digest": digest, "name": name, "method": method})
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from genwright.core import Config, DataError, IntegrityError, StorageError, component, load_reference
 from genwright.core.protocols import Fitted, Shape
 from genwright.core.representations import shape_from_json, shape_to_json
+from genwright.nets.packed import unpacked
 
 FORMAT = 1
 WEIGHTS, GGUF = "model.safetensors", "model.gguf"
@@ -97,7 +98,7 @@ def read_facts(folder: Path, /) -> dict[str, Any]:
 
 def _tensors(folder: Path, device: str) -> dict[str, Tensor]:
     if not (folder / GGUF).is_file():
-        return dict(load_file(folder / WEIGHTS, device=device))
+        return unpacked(load_file(folder / WEIGHTS, device=device))
     read = load_reference("genwright.nets.gguf:read_model", extra="gguf")
     return {f"net.{name}": tensor.to(device) for name, tensor in read(folder / GGUF).tensors.items()}
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from genwright.core import load_reference
 from genwright.systems.manifest import read_manifest
+from genwright.systems.prompted import PromptedSystem
+from genwright.systems.prompts import read_prompt
 
 BACKENDS = {
     "gguf": ("genwright.systems.llama.system:GgufSystem", "gguf"),
@@ -29,4 +31,6 @@ def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str =
     system = backend.load(manifest, locate=locate, device=device)
     if manifest.properties is not None:
         system.head = load_reference("genwright.systems.properties:PropertyHead", extra="train").load(folder)
+    if manifest.prompt is not None:
+        return PromptedSystem(system, prompt=read_prompt(locate(manifest.prompt)))
     return system

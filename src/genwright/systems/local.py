@@ -16,7 +16,7 @@ from genwright.families.store import load_family
 from genwright.modalities.codec import load_codec
 from genwright.nets.export import export_hf
 from genwright.systems.manifest import Manifest
-from genwright.systems.requests import DocumentScore
+from genwright.systems.requests import Chat, DocumentScore
 from genwright.systems.tokens import TokenSystem
 from genwright.systems.windows import score, windows
 
@@ -48,15 +48,28 @@ class LocalSystem(TokenSystem):
         """How likely each text is, from its begin mark to its end mark."""
         encoded = [self.codec.encode([text])[0] for text in texts]
         ids = [(self.codec.bos_id, *(int(token) for token in one), self.codec.eos_id) for one in encoded]
+        return self._scored(ids, first=[1] * len(ids), texts=texts)
+
+    def answer_log_prob(self, questions: Sequence[str | Chat], answers: Sequence[str], /) -> list[DocumentScore]:
+        """How likely each answer is behind its question, without what ends it."""
+        asked = [self.encode_request(question) for question in questions]
+        encoded = [tuple(int(token) for token in self.codec.encode([text])[0]) for text in answers]
+        ids = [(*before, *after) for before, after in zip(asked, encoded, strict=True)]
+        return self._scored(ids, first=[len(before) for before in asked], texts=answers)
+
+    def _scored(
+        self, ids: Sequence[tuple[int, ...]], *, first: Sequence[int], texts: Sequence[str]
+    ) -> list[DocumentScore]:
+        """The scores of the tokens of each document from `first` on, which are those of `texts`."""
         work = [
             window
-            for document, tokens in enumerate(ids)
-            for window in windows(tokens, document=document, context_tokens=self.context_tokens)
+            for document, (tokens, begin) in enumerate(zip(ids, first, strict=True))
+            for window in windows(tokens, document=document, context_tokens=self.context_tokens, first=begin)
         ]
         nats = score(self.family, work=work, num_documents=len(texts), device=self._device)
         return [
-            DocumentScore(value, len(tokens) - 1, len(text.encode("utf-8", errors="surrogatepass")))
-            for value, tokens, text in zip(nats, ids, texts, strict=True)
+            DocumentScore(value, len(tokens) - begin, len(text.encode("utf-8", errors="surrogatepass")))
+            for value, tokens, begin, text in zip(nats, ids, first, texts, strict=True)
         ]
 
     def decoder(self, num_slots: int, /) -> Decoder:

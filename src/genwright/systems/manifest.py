@@ -39,7 +39,10 @@ class PropertiesManifest(Config):
 
 
 class Manifest(Config):
-    """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere."""
+    """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere.
+
+    `model`, `codec` and `prompt` are digests of artifacts.
+    """
 
     format: Literal[1] = 1
     backend: Literal["local", "gguf", "rows", "style"] = "local"
@@ -48,8 +51,13 @@ class Manifest(Config):
     codec: str = Field(pattern=DIGEST)
     sampling: SamplingConfig = SamplingConfig()
     drawing: DrawingConfig = DrawingConfig()
-    prompt: str | None = None
+    prompt: str | None = Field(default=None, pattern=DIGEST)
     properties: PropertiesManifest | None = None
+
+
+def backend_of(model: Path, /) -> Literal["local", "gguf"]:
+    """What runs the language model in that folder: llama.cpp where it is a GGUF file, else torch."""
+    return "gguf" if (model / "model.gguf").is_file() else "local"
 
 
 def write_manifest(manifest: Manifest, /, *, folder: Path) -> None:

@@ -18,7 +18,7 @@ SLOTS = 16
 
 
 class TokenSystem(ABC):
-    """Continues texts and answers chats. `prompt` of the manifest, where there is one, stands before every prompt."""
+    """Continues texts and answers chats."""
 
     capabilities = frozenset({"generate", "stream", "logprobs"})
 
@@ -58,8 +58,7 @@ class TokenSystem(ABC):
 
     def encode_prompt(self, prompt: str, /) -> tuple[int, ...]:
         """The begin mark and the tokens of the prompt."""
-        text = (self.manifest.prompt or "") + prompt
-        return (self.codec.bos_id, *(int(token) for token in self.codec.encode([text])[0]))
+        return (self.codec.bos_id, *(int(token) for token in self.codec.encode([prompt])[0]))
 
     def decode(self, ids: Sequence[int], /) -> str:
         """The text of those tokens; marks are left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -135,12 +135,7 @@ class RowFeed:
 
     def take(self, first: int, /, *, count: int) -> Batch:
         """Rows first .. first + count - 1 of the whole training."""
-        taken, at = [], first
-        while at < first + count:
-            epoch, place = divmod(at, len(self))
-            taken.append(self._order(epoch)[place : place + first + count - at])
-            at += len(taken[-1])
-        batch = self.rows(np.concatenate(taken))
+        batch = self.rows(numbers_of(first, count=count, size=len(self), order=self._order))
         if self._alike_rows is None or not isinstance(batch, Tokens):
             return batch
         return replace(batch, mean_tokens=self._mean_tokens)
@@ -168,6 +163,17 @@ class RowFeed:
         inner = inner[np.argsort(self._encoded.lengths[inner], kind="stable")]
         order[start:stop] = rng.permutation(inner.reshape(-1, self._alike_rows)).reshape(-1)
         return order
+
+
+def numbers_of(first: int, *, count: int, size: int, order: Callable[[int], NDArray[np.int64]]) -> NDArray[np.int64]:
+    """The numbers in the file of rows first .. first + count - 1 of the whole training; `order` is that of an epoch."""
+    taken: list[NDArray[np.int64]] = []
+    at = first
+    while at < first + count:
+        epoch, place = divmod(at, size)
+        taken.append(order(epoch)[place : place + first + count - at])
+        at += len(taken[-1])
+    return np.concatenate(taken)
 
 
 def _rows(encoded: Encoded, rows: NDArray[np.int64]) -> Encoded:

@@ -12,8 +12,10 @@ from genwright.core import DataError
 Message = Mapping[str, str]
 
 
-def render(template: str, /, *, messages: Sequence[Message], marks: Mapping[str, str]) -> str:
-    """The messages as the model was taught to read them, up to where its answer begins.
+def render(
+    template: str, /, *, messages: Sequence[Message], marks: Mapping[str, str], add_generation_prompt: bool = True
+) -> str:
+    """The messages as the model was taught to read them, up to where its answer begins; or all that they are.
 
     The template comes with the model and is not trusted: it runs in Jinja's immutable sandbox and can only build a
     text. `marks` are the names of special tokens that it may use (`bos_token`, `eos_token`).
@@ -26,8 +28,10 @@ def render(template: str, /, *, messages: Sequence[Message], marks: Mapping[str,
     )
     sandbox.globals["raise_exception"] = _refuse
     try:
-        return sandbox.from_string(template).render(messages=list(messages), add_generation_prompt=True, **marks)
-    except (TemplateError, TypeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
+        return sandbox.from_string(template).render(
+            messages=list(messages), add_generation_prompt=add_generation_prompt, **marks
+        )
+    except (TemplateError, TypeError, ValueError, ArithmeticError, MemoryError, RecursionError) as error:
         raise DataError(
             f"the model's chat template does not take these messages ({type(error).__name__}: {error})",
             hint="templates differ in the roles and their order that they take",

@@ -106,11 +106,18 @@ class LlamaDecoder:
                     self._give(stream, json.loads(connection.answer.read()))
                 else:
                     self._follow(stream, connection)
+        except EngineLostError as error:
+            self._lose(stream, error)
         except GenwrightError as error:
             self._made.put(LostStream(stream.slot, error))
         except (OSError, HTTPException, ValueError) as error:
             lost = EngineLostError(f"the engine broke off ({type(error).__name__})", hint="send the request again")
-            self._made.put(LostStream(stream.slot, lost))
+            self._lose(stream, lost)
+
+    def _lose(self, stream: _Stream, error: EngineLostError) -> None:
+        if not stream.freed:
+            self.process.settle()
+        self._made.put(LostStream(stream.slot, error))
 
     def _body(self, request: DecodeRequest) -> dict[str, Any]:
         """The request in llama.cpp's words."""

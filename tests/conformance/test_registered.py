@@ -11,7 +11,7 @@ STAGES = list(kinds("stages"))
 
 
 def test_the_spine_is_registered():
-    assert STAGES == ["base", "data", "evaluate", "fit", "prompt", "release", "stylise", "train"]
+    assert STAGES == ["adapt", "base", "compress", "data", "evaluate", "fit", "prompt", "prune", "release", "stylise", "train"]
     assert set(kinds("nets")) == {"bidirectional", "dit", "lstm", "mlp", "transformer", "unet"}
     assert set(kinds("codecs")) >= {"bpe", "bytes", "table-bins", "table-vector"}
     assert set(kinds("modalities")) >= {"text", "table"}

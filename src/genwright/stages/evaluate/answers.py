@@ -30,6 +30,7 @@ from genwright.modalities.dataset import read_rows
 from genwright.stages.evaluate.parents import parent
 from genwright.systems import Manifest, load_system, write_manifest
 from genwright.systems.batches import complete
+from genwright.systems.load import backend_for
 from genwright.systems.prompted import PromptedSystem
 from genwright.systems.prompts import Prompt
 from genwright.systems.prompts.examples import draw_examples
@@ -92,7 +93,10 @@ def _system(config: Any, context: Context, folder: Path) -> Any:
 
 def _manifest(config: Any, context: Context, model: Artifact) -> Manifest:
     codec = context.inputs["codec"].digest
-    return Manifest(modality=context.modality, model=model.digest, codec=codec, sampling=config.sampling)
+    return Manifest(
+        backend=backend_for(model.path), modality=context.modality, model=model.digest, codec=codec,
+        sampling=config.sampling,
+    )  # fmt: skip
 
 
 def _loaded(folder: Path, context: Context) -> Any:

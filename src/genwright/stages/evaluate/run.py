@@ -18,6 +18,7 @@ from genwright.stages.evaluate.likelihood import bits_of, score_documents
 from genwright.stages.evaluate.parents import parent
 from genwright.stages.evaluate.rows import evaluate_rows
 from genwright.systems import Manifest, load_system, write_manifest
+from genwright.systems.load import backend_for
 
 
 def run(config: EvaluateConfig, context: Context, /) -> StageResult:
@@ -39,7 +40,10 @@ def run(config: EvaluateConfig, context: Context, /) -> StageResult:
         )
     folder = context.folder("system")
     manifest = Manifest(
-        model=context.inputs["model"].digest, codec=context.inputs["codec"].digest, sampling=config.sampling
+        backend=backend_for(context.inputs["model"].path),
+        model=context.inputs["model"].digest,
+        codec=context.inputs["codec"].digest,
+        sampling=config.sampling,
     )
     write_manifest(manifest, folder=folder)
     system = load_system(folder, locate=_locate(context), device=context.device)
@@ -71,7 +75,8 @@ def _parent_columns(
 ) -> dict[str, list[Any]]:
     """Bits of each document under the model before it was changed."""
     folder = context.folder("parent")
-    write_manifest(manifest.model_copy(update={"model": model.digest}), folder=folder)
+    changed = {"backend": backend_for(model.path), "model": model.digest}
+    write_manifest(manifest.model_copy(update=changed), folder=folder)
     before = load_system(folder, locate=_locate(context), device=context.device)
     return {"bits_parent": bits_of([str(document["text"]) for document in documents], system=before, context=context)}
 

@@ -167,7 +167,7 @@ class Given:
     `known` has the shape of the batch's ids or values.
     """
 
-    batch: Batch
+    batch: RowBatch
     known: Bool[Tensor, ...]
 
 

@@ -1,4 +1,4 @@
-"""A model that answers, from a folder of weights to a release: asked plainly, by searched prompts, and beside others."""
+"""A model that answers, from a folder of weights to a release: asked plainly, by a searched prompt, beside others."""
 
 import json
 from collections import Counter

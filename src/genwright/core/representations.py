@@ -77,7 +77,10 @@ class Grid:
         return len(self.values)
 
 
-Batch = Tokens | PackedTokens | Vector | Grid
+RowBatch = Tokens | Vector | Grid
+"""A batch whose samples are rows."""
+
+Batch = RowBatch | PackedTokens
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from torch import Tensor
 from genwright.core import Config, DataError, IntegrityError, StorageError, component, load_reference
 from genwright.core.protocols import Fitted, Shape
 from genwright.core.representations import shape_from_json, shape_to_json
+from genwright.nets.packed import unpacked
 
 FORMAT = 1
 WEIGHTS, GGUF = "model.safetensors", "model.gguf"
@@ -56,12 +57,9 @@ def load_family(folder: Path, *, device: str = "cpu") -> Any:
         IntegrityError: the folder does not hold what `save_family` writes.
     """
     try:
-        body = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        tensors = _tensors(folder, device)
-    except (OSError, json.JSONDecodeError, SafetensorError, DataError) as error:
+        body, tensors = _description(folder), _tensors(folder, device)
+    except (OSError, SafetensorError, DataError) as error:
         raise IntegrityError(f"{folder.name}: not a readable model ({error})", hint="genwright verify") from error
-    if body.get("format") != FORMAT:
-        raise IntegrityError(f"model format {body.get('format')!r}; this version reads format {FORMAT}")
     family = build_family(body["family"], shape=shape_from_json(body["shape"]))
     if isinstance(family, Fitted):
         family.restore(tensors)
@@ -70,9 +68,37 @@ def load_family(folder: Path, *, device: str = "cpu") -> Any:
     return family.to(device).eval()
 
 
+def _description(folder: Path) -> dict[str, Any]:
+    try:
+        body: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise IntegrityError(f"{folder.name}: not a readable model ({error})", hint="genwright verify") from error
+    if body.get("format") != FORMAT:
+        raise IntegrityError(f"model format {body.get('format')!r}; this version reads format {FORMAT}")
+    return body
+
+
+def read_shape(folder: Path, /) -> Any:
+    """The shape of what the family in that folder models.
+
+    Raises:
+        IntegrityError: the folder cannot be read.
+    """
+    return shape_from_json(_description(folder)["shape"])
+
+
+def read_facts(folder: Path, /) -> dict[str, Any]:
+    """What was noted of how the model in that folder was made.
+
+    Raises:
+        IntegrityError: the folder cannot be read.
+    """
+    return dict(_description(folder)["training"])
+
+
 def _tensors(folder: Path, device: str) -> dict[str, Tensor]:
     if not (folder / GGUF).is_file():
-        return dict(load_file(folder / WEIGHTS, device=device))
+        return unpacked(load_file(folder / WEIGHTS, device=device))
     read = load_reference("genwright.nets.gguf:read_model", extra="gguf")
     return {f"net.{name}": tensor.to(device) for name, tensor in read(folder / GGUF).tensors.items()}
 

@@ -45,7 +45,7 @@ class Manifest(Config):
     """
 
     format: Literal[1] = 1
-    backend: Literal["local", "rows", "style"] = "local"
+    backend: Literal["local", "gguf", "rows", "style"] = "local"
     modality: str = "text"
     model: str = Field(pattern=DIGEST)
     codec: str = Field(pattern=DIGEST)

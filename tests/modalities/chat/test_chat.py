@@ -116,9 +116,8 @@ def test_parquet_is_read_as_lines_are(tmp_path):
     ],
 )
 def test_what_cannot_be_read_names_its_line(tmp_path, line, said):
-    (tmp_path / "c.jsonl").write_bytes(
-        line.encode("latin-1") + b"\n" + json.dumps({"messages": chat("q", "a")}).encode()
-    )
+    good = json.dumps({"messages": chat("q", "a")}).encode()
+    (tmp_path / "c.jsonl").write_bytes(line.encode("latin-1") + b"\n" + good)
     with pytest.raises(DataError, match=said):
         read({"path": "c.jsonl"}, tmp_path)
     lost, kept = read({"path": "c.jsonl", "on_error": "drop"}, tmp_path)
@@ -161,10 +160,8 @@ def test_the_system_is_compared_with_each_other_one_and_tests_are_corrected():
     test = rows(*((f"q{n}", f"the answer number {n} is here") for n in range(12)))
     right = answered(test, [answer(one) for one in chats(test)])
     wrong = answered(test, ["zzz"] * 12)
-    candidates = [
-        Candidate("system", "", right),
-        *(Candidate(f"baseline {n}", f"baseline: {n}", wrong) for n in (1, 2)),
-    ]
+    others = [Candidate(f"baseline {n}", f"baseline: {n}", wrong) for n in (1, 2)]
+    candidates = [Candidate("system", "", right), *others]
     measured = ChatModality().measure(candidates, train=test, test=test, config=ChatMetricsConfig(), seed=0)
     claims = {
         (draft.metric, draft.label): derive(measured.columns, derivation=draft.derivation) for draft in measured.drafts

@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from genwright.core import CapabilityError, DataError, SpecError
@@ -18,7 +17,8 @@ from genwright.stages.base.run import run
 from genwright.systems import Manifest
 from genwright.systems.local import LocalSystem
 
-from .models import KINDS, MARKS, SHAPE, TEMPLATE, TEXTS, tokenizer_of, write_model
+from .models import KINDS, MARKS, SHAPE, TEMPLATE, TEXTS, write_model
+
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,7 @@ def _drafts(candidates: Sequence[Candidate], config: ChatMetricsConfig) -> list[
     ]
     for metric in config.metrics:
         drafts += [_difference(metric, system, other, config) for other in others]
+        drafts += [_ratio(metric, system, other, config) for other in others]
         drafts += [_test(metric, system, other, others) for other in others]
     sides = [*((one.name, one.label) for one in candidates), ("reference", "reference answers")]
     return [*drafts, *(_mean("words", name, label, config) for name, label in sides)]
@@ -103,6 +104,15 @@ def _difference(metric: str, system: Candidate, other: Candidate, config: ChatMe
     return ClaimDraft(
         "system", f"{metric}_difference", "1", "scores", derivation,
         label=f"system minus {_plain(other)}", data="dataset", better="higher",
+    )  # fmt: skip
+
+
+def _ratio(metric: str, system: Candidate, other: Candidate, config: ChatMetricsConfig) -> ClaimDraft:
+    """The mean of one over that of the other: what a margin in per cent is of."""
+    roles = {"numerator": f"{metric}_{system.name}", "denominator": f"{metric}_{other.name}"}
+    return ClaimDraft(
+        "system", f"{metric}_ratio", "1", "scores", Derivation("ratio", roles, **_interval(config)),
+        label=f"system over {_plain(other)}", data="dataset", better="higher", headline=False,
     )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ class _Reader:
     """A place in the bytes that moves on."""
 
     def __init__(self, data: NDArray[np.uint8], name: str) -> None:
-        self._data, self._view, self._name, self._at = data, memoryview(data), name, 0
+        self._data, self._view, self._name, self._at = data, memoryview(data.data), name, 0
 
     def file(self) -> GgufFile:
         if bytes(self._view[:4]) != MAGIC:
@@ -88,7 +88,7 @@ class _Reader:
         infos = [self._info() for _ in range(num_tensors)]
         alignment = int(fields["general.alignment"].content) if "general.alignment" in fields else ALIGNMENT
         start = -(-self._at // alignment) * alignment
-        return GgufFile(fields, {name: self._tensor(name, *info, start) for name, *info in infos})
+        return GgufFile(fields, {info[0]: self._tensor(*info, start) for info in infos})
 
     def _unpack(self, form: str) -> tuple[Any, ...]:
         form = "<" + form

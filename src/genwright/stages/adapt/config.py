@@ -89,7 +89,7 @@ def fingerprint(config: AdaptConfig, root: Path) -> str | None:
 
 STAGE = StageSpec(
     name="adapt",
-    order=40,
+    order=35,
     version="1",
     config=AdaptConfig,
     run="genwright.stages.adapt.run:run",

@@ -27,8 +27,10 @@ from genwright.measure import write_scores
 from genwright.modalities.chat.baselines import BASELINES
 from genwright.modalities.chat.messages import answer, answered, asked, chats, question
 from genwright.modalities.dataset import read_rows
+from genwright.stages.evaluate.parents import parent
 from genwright.systems import Manifest, load_system, write_manifest
 from genwright.systems.batches import complete
+from genwright.systems.load import backend_for
 from genwright.systems.prompted import PromptedSystem
 from genwright.systems.prompts import Prompt
 from genwright.systems.prompts.examples import draw_examples
@@ -91,7 +93,10 @@ def _system(config: Any, context: Context, folder: Path) -> Any:
 
 def _manifest(config: Any, context: Context, model: Artifact) -> Manifest:
     codec = context.inputs["codec"].digest
-    return Manifest(modality=context.modality, model=model.digest, codec=codec, sampling=config.sampling)
+    return Manifest(
+        backend=backend_for(model.path), modality=context.modality, model=model.digest, codec=codec,
+        sampling=config.sampling,
+    )  # fmt: skip
 
 
 def _loaded(folder: Path, context: Context) -> Any:
@@ -100,9 +105,19 @@ def _loaded(folder: Path, context: Context) -> Any:
 
 
 def _others(config: Any, context: Context) -> list[tuple[str, str, Any]]:
-    """(name, label, system) of what the system is compared with: with a prompt of its own, also without it."""
+    """(name, label, system) of what the system is compared with.
+
+    Those are what it was before its model was changed, with a prompt of its own what it is without that, and what the
+    settings name.
+    """
     found = []
-    if "prompt" in context.inputs and "plain" not in {one.name for one in config.against}:
+    changed = parent(context)
+    if changed is not None:
+        stage, model = changed
+        prompt = context.inputs["prompt"].digest if "prompt" in context.inputs else None
+        manifest = _manifest(config, context, model).model_copy(update={"prompt": prompt})
+        found.append(("parent", f"reference: before [{stage}]", _made("parent", manifest, context)))
+    if "prompt" in context.inputs:
         found.append(("plain", "reference: plain, as asked", _other(None, None, config, context, "plain")))
     return [
         *found,
@@ -113,15 +128,19 @@ def _others(config: Any, context: Context) -> list[tuple[str, str, Any]]:
     ]
 
 
+def _made(name: str, manifest: Manifest, context: Context) -> Any:
+    folder = context.folder(f"against-{name}")
+    write_manifest(manifest, folder=folder)
+    return _loaded(folder, context)
+
+
 def _other(model: str | None, pattern: Any, config: Any, context: Context, name: str) -> Any:
     slot = "model" if model is None else f"model:{model}"
     if slot not in context.inputs:
         raise SpecError(
             f"evaluate.against '{name}' asks for the model of [{model}], and this project has no such section"
         )
-    folder = context.folder(f"against-{name}")
-    write_manifest(_manifest(config, context, context.inputs[slot]), folder=folder)
-    system = _loaded(folder, context)
+    system = _made(name, _manifest(config, context, context.inputs[slot]), context)
     if pattern is None:
         return system
     dataset = context.inputs["dataset"].path
@@ -184,8 +203,11 @@ def _likelihood_claims(
     for candidate, columns in zip(candidates[1:], likely[1:], strict=False):
         if columns:
             roles = {"numerator_a": "bits_system", "numerator_b": f"bits_{candidate.name}", "denominator": "bytes"}
-            label = f"system minus {candidate.name}"
-            drafts.append(_bits("bits_per_byte_difference", label, Derivation("ratio_difference", roles, **shared)))
+            plain = candidate.label.removeprefix("reference: ")
+            difference = Derivation("ratio_difference", roles, **shared)
+            drafts.append(_bits("bits_per_byte_difference", f"system minus {plain}", difference))
+            over = {"numerator": "bits_system", "denominator": f"bits_{candidate.name}"}
+            drafts.append(_bits("bits_per_byte_ratio", f"system over {plain}", Derivation("ratio", over, **shared)))
     return drafts
 
 

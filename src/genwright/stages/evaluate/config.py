@@ -74,15 +74,18 @@ class RowEvaluateConfig(Config):
     resamples: int = Field(default=2000, ge=100, le=100_000)
 
 
+OWN_NAMES = ("system", "parent", "plain")
+
+
 class AgainstConfig(Config):
     """Another system that answers the same questions.
 
-    `model` names the stage whose model answers (`base`, `train`, `adapt`, `compress`; None: the system's own), `prompt`
-    the pattern that it is asked by (None: as the questions are).
+    `model` names the stage whose model answers (`base`, `train`, `prune`, `adapt`, `compress`; None: the system's own),
+    `prompt` the pattern that it is asked by (None: as the questions are).
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9 -]*$")
-    model: Literal["base", "train", "adapt", "compress"] | None = None
+    model: Literal["base", "train", "prune", "adapt", "compress"] | None = None
     prompt: component_field("prompts", optional=True) = None  # type: ignore[valid-type]
 
 
@@ -101,7 +104,7 @@ class AnswerEvaluateConfig(Config):
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         names = [one.name for one in self.against]
-        taken = sorted({name for name in names if names.count(name) > 1 or name == "system"})
+        taken = sorted({name for name in names if names.count(name) > 1 or name in OWN_NAMES})
         if taken:
             raise ValueError(f"against: the name '{taken[0]}' is taken; give each system its own")
         return self
@@ -132,7 +135,7 @@ STAGE = StageSpec(
     config=EvaluateConfig,
     run="genwright.stages.evaluate.run:run",
     inputs=("dataset", "codec", "model"),
-    optional=("prompt", "model:base", "model:train", "model:adapt", "model:compress"),
+    optional=("prompt", "model:base", "model:train", "model:prune", "model:adapt", "model:compress"),
     outputs={"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"},
     libraries=("torch", "numpy", "scipy", "tokenizers"),
     config_for="genwright.stages.evaluate.config:config_for",

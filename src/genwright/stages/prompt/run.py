@@ -21,6 +21,7 @@ from genwright.modalities.dataset import read_rows
 from genwright.stages.prompt.config import PromptStageConfig
 from genwright.systems import Manifest, load_system, write_manifest
 from genwright.systems.batches import complete
+from genwright.systems.load import backend_for
 from genwright.systems.prompted import PromptedSystem
 from genwright.systems.prompts import Prompt, write_prompt
 from genwright.systems.prompts.examples import draw_examples
@@ -71,7 +72,10 @@ def run(config: PromptStageConfig, context: Context, /) -> StageResult:
 def _system(context: Context) -> Any:
     folder = context.folder("asked")
     model, codec = context.inputs["model"], context.inputs["codec"]
-    write_manifest(Manifest(modality=context.modality, model=model.digest, codec=codec.digest), folder=folder)
+    manifest = Manifest(
+        backend=backend_for(model.path), modality=context.modality, model=model.digest, codec=codec.digest
+    )
+    write_manifest(manifest, folder=folder)
     paths: dict[str, Path] = {artifact.digest: artifact.path for artifact in context.inputs.values()}
     return load_system(folder, locate=paths.__getitem__, device=context.device)
 

@@ -19,11 +19,19 @@ def small_base(tmp_path_factory):
     return write_model(tmp_path_factory.mktemp("adapt") / "model")
 
 
+@pytest.fixture(scope="session")
+def made():
+    """What [base] made, once for all tests."""
+    return {}
+
+
 @pytest.fixture
-def base(small_base, make_context, as_artifact):
+def base(made, small_base, make_context, as_artifact):
     """The artifacts that [base] makes of it."""
-    result = run_base(BaseConfig.parse({"path": str(small_base)}, where="base"), make_context())
-    return {name: as_artifact(result.artifacts[name]) for name in ("model", "codec")}
+    if not made:
+        result = run_base(BaseConfig.parse({"path": str(small_base)}, where="base"), make_context())
+        made.update({name: as_artifact(result.artifacts[name]) for name in ("model", "codec")})
+    return dict(made)
 
 
 @pytest.fixture

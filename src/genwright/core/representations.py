@@ -77,7 +77,10 @@ class Grid:
         return len(self.values)
 
 
-Batch = Tokens | PackedTokens | Vector | Grid
+RowBatch = Tokens | Vector | Grid
+"""A batch whose samples are rows."""
+
+Batch = RowBatch | PackedTokens
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ class Given:
     `known` has the shape of the batch's ids or values.
     """
 
-    batch: Batch
+    batch: RowBatch
     known: Bool[Tensor, ...]
 
 

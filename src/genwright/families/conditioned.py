@@ -18,7 +18,7 @@ from genwright.nets.causal import CausalReader
 
 
 class ConditionedSequences(nn.Module):
-    """p(x | c) as the product of p(x_t | x_<t, c) over a causal transformer that reads the condition everywhere.
+    """p(x | c) as the product of p(x_t | x_<t, c) over a causal net that reads the condition everywhere.
 
     Training drops the condition of some samples, so that one net also knows p(x) and a sampler can guide.
     """
@@ -30,7 +30,12 @@ class ConditionedSequences(nn.Module):
         assert config.cell_width and config.cell_layers, "resolve() first"
         self.config, self.shape = config, shape
         self.net = CausalReader(
-            shape.vocab_size, d_model=config.cell_width, num_layers=config.cell_layers, cond_size=shape.cond_size
+            shape.vocab_size,
+            d_model=config.cell_width,
+            num_layers=config.cell_layers,
+            cond_size=shape.cond_size,
+            recurrent=config.recurrent,
+            dropout=config.dropout,
         )
 
     def parts(self) -> Mapping[str, Iterable[nn.Parameter]]:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from genwright.core import Component, Config, component_field
 from genwright.core.representations import Representation, Shape, TokenShape
-from genwright.nets import NetConfig, TransformerConfig
+from genwright.nets import LstmConfig, NetConfig, TransformerConfig
 
 # Hidden entries per layer of the dial over a fixed layout, by order.
 CELL_WIDTHS = {"any": 44, "layout": 32}
@@ -51,10 +51,11 @@ class FamilyConfig(Config):
 class AutoregressiveConfig(FamilyConfig):
     """Next-token prediction over one causal net; over a fixed layout of cells, a net of its own.
 
-    With `order = "any"` a perceptron predicts any cell given any others, with `order = "layout"` a causal transformer
+    With `order = "any"` a perceptron predicts any cell given any others, with `order = "layout"` a causal net
     each cell from those before. Left open it is "any" where ids tell which cell they stand in (columns of a table), and
     "layout" where cells share ids (codes of an image). `cell_width` and `cell_layers` are of that net, and of
-    the causal transformer for sequences that are told a condition, which has those of `net` where they are left open.
+    the causal net for sequences that are told a condition, which has those of `net` where they are left open. Of `net`
+    both causal nets take the kind, transformer or lstm, and the dropout.
     """
 
     kind: Literal["autoregressive"] = "autoregressive"
@@ -78,8 +79,7 @@ class AutoregressiveConfig(FamilyConfig):
         return self.model_copy(update={"net": net})
 
     def _resolve_conditioned(self, net: NetConfig) -> Self:
-        if not isinstance(net, TransformerConfig):
-            raise ValueError(f"with a condition the net of family 'autoregressive' is a transformer, not '{net.kind}'")
+        assert isinstance(net, TransformerConfig | LstmConfig)
         width, layers = self.cell_width or net.d_model, self.cell_layers or net.num_layers
         return self.model_copy(update={"net": net, "order": "layout", "cell_width": width, "cell_layers": layers})
 
@@ -88,6 +88,8 @@ class AutoregressiveConfig(FamilyConfig):
         if shared and self.order == "any":
             raise ValueError("order = 'any' needs cells with ids of their own; these share ids: use order = 'layout'")
         order = self.order or ("layout" if shared else "any")
+        if order == "any" and self.recurrent:
+            raise ValueError("order = 'any' is a perceptron, not a causal net: leave net out, or use order = 'layout'")
         width = self.cell_width or CELL_WIDTHS[order] * depth
         layers = self.cell_layers or (1 + depth // 8 if order == "any" else depth)
         return self.model_copy(update={"order": order, "cell_width": width, "cell_layers": layers})
@@ -100,7 +102,7 @@ class AutoregressiveConfig(FamilyConfig):
     def learning_rate(self) -> float:
         """The net's; over a fixed layout 0.004 in any order, and that of a causal net of this width in its own."""
         if self.cell_width and self.order == "layout":
-            return float(0.003 * (512 / self.cell_width) ** 0.5)
+            return float((0.005 if self.recurrent else 0.003) * (512 / self.cell_width) ** 0.5)
         return CELL_RATE if self.cell_width else self._net().learning_rate()
 
     def not_private(self, representation: Representation, /) -> str | None:
@@ -108,6 +110,16 @@ class AutoregressiveConfig(FamilyConfig):
         del representation
         mixed = isinstance(self.net, TransformerConfig) and self.net.num_experts
         return "a mixture of experts balances the rows of a batch" if mixed else None
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether the net is an LSTM."""
+        return isinstance(self.net, LstmConfig)
+
+    @property
+    def dropout(self) -> float:
+        """That of the net."""
+        return self.net.dropout if isinstance(self.net, TransformerConfig | LstmConfig) else 0.0
 
     def _net(self) -> NetConfig:
         if not isinstance(self.net, NetConfig):

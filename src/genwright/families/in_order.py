@@ -1,4 +1,4 @@
-"""Autoregression over a fixed layout of cells in the order of the layout, by a causal transformer."""
+"""Autoregression over a fixed layout of cells in the order of the layout, by a causal net."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ class InOrder(nn.Module):
             num_layers=config.cell_layers,
             cond_size=shape.cond_size,
             cells=shape.cells,
+            recurrent=config.recurrent,
+            dropout=config.dropout,
         )
 
     def parts(self) -> Mapping[str, Iterable[nn.Parameter]]:

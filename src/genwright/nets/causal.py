@@ -1,4 +1,4 @@
-"""A causal transformer that may read a vector and a condition besides the tokens before."""
+"""A causal transformer or LSTM that may read a vector and a condition besides the tokens before."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from genwright.nets.attention import rotary_table
 from genwright.nets.bidirectional import EMBEDDING_STD, NORM_EPS, ROPE_THETA, BidirectionalBlock
 from genwright.nets.conditioning import ConditionEmbedding
 from genwright.nets.norm import RmsNorm
+from genwright.nets.recurrent import RecurrentBlock
 
 
 class CausalReader(nn.Module):
     """Logits of each token, given those before and, where `d_read` is not 0, a vector that is added at every position.
 
     `cells` are (first id, how many) of each position where the layout is fixed. One id more than the vocabulary can be
-    read: the mark before the first token, which also stands for lost ones.
+    read: the mark before the first token, which also stands for lost ones. With `recurrent` the layers are LSTMs.
     """
 
     allowed: Tensor
@@ -30,13 +31,16 @@ class CausalReader(nn.Module):
         d_read: int = 0,
         cond_size: int = 0,
         cells: tuple[tuple[int, int], ...] = (),
+        recurrent: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size + 1, d_model)
         self.place = nn.Embedding(len(cells), d_model) if cells else None
         self.read = nn.Linear(d_read, d_model) if d_read else None
         self.cond = ConditionEmbedding(cond_size, d_model) if cond_size else None
-        self.layers = nn.ModuleList(BidirectionalBlock(d_model, dropout=0.0) for _ in range(num_layers))
+        block = RecurrentBlock if recurrent else BidirectionalBlock
+        self.layers = nn.ModuleList(block(d_model, dropout=dropout) for _ in range(num_layers))
         self.norm = RmsNorm(d_model, eps=NORM_EPS)
         self.head = nn.Linear(d_model, vocab_size)
         nn.init.zeros_(self.head.bias)
@@ -93,11 +97,15 @@ class CausalReader(nn.Module):
             x = x + self.cond(cond, count=len(ids))[:, None]
         if self.place is not None:
             x = x + self.place.weight[first:end]
-        block = self.layers[0]
-        assert isinstance(block, BidirectionalBlock)
-        positions = torch.arange(first, end, device=ids.device)
-        cos, sin = rotary_table(positions, head_dim=block.head_dim, theta=ROPE_THETA, dtype=x.dtype)
+        angles = self._angles(torch.arange(first, end, device=ids.device), x.dtype)
         for index, layer in enumerate(self.layers):
-            x = layer(x, cos, sin, causal=past is None, past=None if past is None else past[index])
+            x = layer(x, *angles, causal=past is None, past=None if past is None else past[index])
         states: Tensor = self.norm(x)
         return states
+
+    def _angles(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """What attention turns its queries and keys by; nothing for LSTMs."""
+        block = self.layers[0]
+        if not isinstance(block, BidirectionalBlock):
+            return ()
+        return rotary_table(positions, head_dim=block.head_dim, theta=ROPE_THETA, dtype=dtype)

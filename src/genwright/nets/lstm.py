@@ -32,18 +32,12 @@ class Lstm(TokenNet):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Gates see inputs of variance 1 from the start; with PyTorch's own ranges training stays at unigrams."""
         nn.init.normal_(self.embed_tokens.weight, std=self.d_model**-0.5)
-        for parameter in self.parameters():
-            parameter.is_embedding = True  # type: ignore[attr-defined]  # gates are no single map: AdamW, not Muon
-        with torch.no_grad():
-            for layer in self.layers:
-                gates = dict(layer.named_parameters())
-                nn.init.normal_(gates["weight_ih_l0"], std=self.d_model**-0.5)
-                for block in torch.split(gates["weight_hh_l0"], self.d_model):
-                    nn.init.orthogonal_(block)
-                gates["bias_ih_l0"][self.d_model : 2 * self.d_model].fill_(1.0)
-                gates["bias_hh_l0"].zero_()
+        for parameter in (self.embed_tokens.weight, self.bias):
+            parameter.is_embedding = True  # type: ignore[attr-defined]
+        for layer in self.layers:
+            assert isinstance(layer, nn.LSTM)
+            initialise_gates(layer)
 
     def embed(self, ids: Int[Tensor, "n t"]) -> Float[Tensor, "n t d"]:
         """Embeddings at variance 1: the tied matrix is kept at the scale the head needs."""
@@ -71,6 +65,19 @@ class Lstm(TokenNet):
         """Zero states; `max_tokens` does not bind, since the state has one size."""
         del max_tokens
         return RecurrentCache(self, num_rows=num_rows)
+
+
+@torch.no_grad()
+def initialise_gates(layer: nn.LSTM, /) -> None:
+    """Gates see inputs of variance 1 from the start; with PyTorch's own ranges training stays at unigrams."""
+    gates, width = dict(layer.named_parameters()), layer.hidden_size
+    nn.init.normal_(gates["weight_ih_l0"], std=width**-0.5)
+    for block in torch.split(gates["weight_hh_l0"], width):
+        nn.init.orthogonal_(block)
+    gates["bias_ih_l0"][width : 2 * width].fill_(1.0)
+    gates["bias_hh_l0"].zero_()
+    for parameter in gates.values():
+        parameter.is_embedding = True  # type: ignore[attr-defined]  # gates are no single map: AdamW, not Muon
 
 
 class RecurrentCache:

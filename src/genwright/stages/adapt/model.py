@@ -67,6 +67,8 @@ def load_adaptable(config: AdaptConfig, context: Context, /) -> Adaptable:
         )
     net.checkpointing = config.checkpointing == "on"
     if config.method == "full":
+        if base_facts(context).get("pruned") == "weights":
+            _keep_zeros(net)
         return Adaptable(family, None, config.lora)
     files = None if config.lora.start is None else read_adapter(context.root / config.lora.start)
     lora = config.lora if files is None else _as_written(files, config)
@@ -75,6 +77,14 @@ def load_adaptable(config: AdaptConfig, context: Context, /) -> Adaptable:
         load_adapter(net, files, base_digest=context.inputs["model"].digest)
     net.to(context.device)
     return Adaptable(family, config.method, lora)
+
+
+def _keep_zeros(net: Transformer) -> None:
+    """What was pruned gets no gradient, so that AdamW, which has no decay here, leaves it 0."""
+    for parameter in net.layers.parameters():
+        if parameter.ndim == 2:
+            kept = parameter.detach() != 0
+            parameter.register_hook(lambda gradient, kept=kept: gradient * kept)  # type: ignore[no-untyped-call]
 
 
 def _as_written(files: AdapterFiles, config: AdaptConfig) -> LoraConfig:

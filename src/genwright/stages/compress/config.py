@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from genwright.core import CapabilityError, Config, StageSpec, modality_component
+from genwright.systems.costs.config import CostConfig
 
 FileType = Literal["f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q5_1", "q5_0", "q4_k_m", "q4_1", "q4_0", "iq4_nl"]
 
 
-class QuantiseConfig(Config):
+class CompressConfig(Config):
     """Weights in fewer bits: `int8` or `int4` in groups of 64, which any net here reads, or a type of llama.cpp's.
 
     `embedding` is the type of the token embedding under `int4` (a fifth of a small model, and sensitive).
     """
 
-    kind: Literal["quantise"] = "quantise"
     type: Literal["int8", "int4"] | FileType = "q4_0"
     embedding: Literal["int8", "int4"] = "int8"
-
-
-Method = Annotated[QuantiseConfig, Field()]
-
-
-class CostConfig(Config):
-    """How speed and memory are measured: in processes of their own, the model and its parent by turns."""
-
-    rounds: int = Field(default=2, ge=1, le=100)
-    streams: tuple[int, ...] = Field(default=(1, 8), min_length=1)
-    tokens: int = Field(default=32, ge=2, le=10_000)
-
-
-class CompressConfig(Config):
-    """What is done to the model."""
-
-    method: Method = QuantiseConfig()
     costs: CostConfig = CostConfig()
 
 

@@ -12,28 +12,32 @@ from torch import Tensor
 from genwright.core import DataError, load_reference
 from genwright.families.store import WEIGHTS, load_family, write_description
 from genwright.nets.packed import Bits, Packed, group_for, to_tensors
-from genwright.stages.compress.config import QuantiseConfig
+from genwright.stages.compress.config import CompressConfig
 
 BITS: Mapping[str, Bits] = {"int8": 8, "int4": 4}
 
 
-def quantise(config: QuantiseConfig, *, model: Path, codec: Path, out: Path) -> None:
-    """Writes the model in `model` into `out` in the type asked for.
+def quantise(config: CompressConfig, *, model: Path, codec: Path, out: Path) -> int:
+    """Writes the model in `model` into `out` in the type asked for, and says how many parameters it has.
 
     Raises:
         DataError: a weight is not finite.
         CapabilityError: the net has no layout in llama.cpp.
     """
     family = load_family(model)
+    tensors = family.state_dict()
+    num_parameters: int = sum(value.numel() for value in tensors.values())
+    facts = {"num_parameters": num_parameters, "type": config.type}
     if config.type not in BITS:
         save = load_reference("genwright.families.gguf_store:save_gguf_family", extra="gguf")
-        save(out, family=family, codec_folder=codec, file_type=config.type, facts={})
-        return
-    write_description(out, config=family.config, shape=family.shape, facts={"type": config.type})
-    save_file(_packed(family.state_dict(), config), out / WEIGHTS)
+        save(out, family=family, codec_folder=codec, file_type=config.type, facts=facts)
+        return num_parameters
+    write_description(out, config=family.config, shape=family.shape, facts=facts)
+    save_file(_packed(tensors, config), out / WEIGHTS)
+    return num_parameters
 
 
-def _packed(tensors: Mapping[str, Tensor], config: QuantiseConfig) -> dict[str, Tensor]:
+def _packed(tensors: Mapping[str, Tensor], config: CompressConfig) -> dict[str, Tensor]:
     bits: dict[str, Bits] = {}
     matrices: dict[str, Packed] = {}
     plain: dict[str, Tensor] = {}

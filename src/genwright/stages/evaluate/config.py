@@ -80,12 +80,12 @@ OWN_NAMES = ("system", "parent", "plain")
 class AgainstConfig(Config):
     """Another system that answers the same questions.
 
-    `model` names the stage whose model answers (`base`, `train`, `adapt`, `compress`; None: the system's own), `prompt`
-    the pattern that it is asked by (None: as the questions are).
+    `model` names the stage whose model answers (`base`, `train`, `prune`, `adapt`, `compress`; None: the system's own),
+    `prompt` the pattern that it is asked by (None: as the questions are).
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9 -]*$")
-    model: Literal["base", "train", "adapt", "compress"] | None = None
+    model: Literal["base", "train", "prune", "adapt", "compress"] | None = None
     prompt: component_field("prompts", optional=True) = None  # type: ignore[valid-type]
 
 
@@ -135,7 +135,7 @@ STAGE = StageSpec(
     config=EvaluateConfig,
     run="genwright.stages.evaluate.run:run",
     inputs=("dataset", "codec", "model"),
-    optional=("prompt", "model:base", "model:train", "model:adapt", "model:compress"),
+    optional=("prompt", "model:base", "model:train", "model:prune", "model:adapt", "model:compress"),
     outputs={"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"},
     libraries=("torch", "numpy", "scipy", "tokenizers"),
     config_for="genwright.stages.evaluate.config:config_for",

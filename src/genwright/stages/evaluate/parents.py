@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genwright.core import Artifact, Context
 
-CHANGES = ("base", "train", "adapt", "compress")
+CHANGES = ("base", "train", "prune", "adapt", "compress")
 """Stages that make a model, in their order."""
 
 

@@ -109,7 +109,7 @@ def test_a_codec_of_another_size_is_refused(tmp_path: Path) -> None:
 
 
 def test_manifest_round_trip(tmp_path: Path) -> None:
-    manifest = Manifest(model=MODEL, codec=CODEC, prompt="Be brief. ")
+    manifest = Manifest(model=MODEL, codec=CODEC, prompt=CODEC)
     write_manifest(manifest, folder=tmp_path)
     assert read_manifest(tmp_path) == manifest
     (tmp_path / "manifest.json").write_text("{")

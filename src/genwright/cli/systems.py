@@ -15,7 +15,7 @@ SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
 
 
 def generate(arguments: argparse.Namespace, out: Output) -> int:
-    """Continue a prompt, streaming unless told otherwise."""
+    """Continue a prompt, or answer it where the system was made of chats, streaming unless told otherwise."""
     project = Project.find(arguments.project)
     digest, _ = project.resolve_system(arguments.system)
     system = project.system(digest)
@@ -27,7 +27,9 @@ def generate(arguments: argparse.Namespace, out: Output) -> int:
     if "generate" not in system.capabilities:
         return _samples(system, digest, arguments, out)
     _only_for_samples(arguments)
-    prompt = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
+    said = sys.stdin.read() if arguments.prompt == "-" else arguments.prompt
+    answers = system.manifest.modality == "chat"
+    prompt, shown = ((("user", said),), "") if answers else (said, said)
     sampling = {name: value for name in SAMPLING if (value := getattr(arguments, name)) is not None}
     request = {"max_tokens": arguments.max_tokens, "stop": tuple(arguments.stop), "sampling": sampling}
     if out.as_json or arguments.no_stream:
@@ -35,13 +37,13 @@ def generate(arguments: argparse.Namespace, out: Output) -> int:
             [system.request(prompt, seed=arguments.seed + number, **request) for number in range(arguments.num)]
         )
         out.table(
-            [{"text": prompt + one.text, "finish": one.finish_reason, "tokens": one.num_tokens} for one in made],
+            [{"text": shown + one.text, "finish": one.finish_reason, "tokens": one.num_tokens} for one in made],
             title=f"system {digest[:12]}",
         )
         return 0
     for number in range(arguments.num):
         out.note(f"--- continuation {number + 1} of system {digest[:12]}, seed {arguments.seed + number}")
-        out.text(prompt, end="")
+        out.text(shown, end="")
         for text in system.stream(system.request(prompt, seed=arguments.seed + number, **request)):
             out.text(text, end="")
         out.text("")

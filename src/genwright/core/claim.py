@@ -18,6 +18,7 @@ Estimator = Literal[
     "mean_difference",
     "ratio_difference",
     "wilcoxon_p",
+    "wilcoxon_holm_p",
     "mcnemar_p",
     "delong_p",
     "mae",

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 from genwright.core.config import Config
 from genwright.core.errors import DependencyError, SpecError
 
-GROUPS = ("stages", "nets", "families", "modalities", "codecs")
+GROUPS = ("stages", "nets", "families", "modalities", "codecs", "prompts")
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,15 @@ class ModalityComponent(Component):
     one it prefers first; `codec_for` names the codec of families that do better on another one.
 
     A modality whose samples stand for themselves names the settings of its metrics, and the families whose fit costs a
-    second and whose samples stand beside every report (`baselines`), each with the codec that it works on.
+    second and whose samples stand beside every report (`baselines`), each with the codec that it works on. `answers`
+    says that a sample is a question with its answer: held-out questions are asked, and the answers compared.
     """
 
     codecs: Mapping[str, str] = field(default_factory=dict)
     codec_for: Mapping[str, str] = field(default_factory=dict)
     metrics: type[Config] | None = None
     baselines: tuple[tuple[str, str], ...] = ()
+    answers: bool = False
 
     def codec_of(self, family: Component, /) -> str | None:
         """The codec that a family works on where none is asked for; None where there is none for it."""

@@ -38,6 +38,24 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class PackedTokens:
+    """Whole sequences end to end, without padding: sequence i has `lengths[i]` tokens and knows nothing of the others.
+
+    `targets` is what follows each token in its own sequence, `counted` marks the targets that are learned (an answer,
+    not its question), and `mean_counted` is how many of them a sequence of the whole split has.
+    """
+
+    ids: Int[Tensor, " t"]
+    targets: Int[Tensor, " t"]
+    counted: Bool[Tensor, " t"]
+    lengths: tuple[int, ...]
+    mean_counted: float
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+@dataclass(frozen=True)
 class Vector:
     """A batch of vectors; what each stretch of entries means is in the `VectorShape`."""
 
@@ -59,7 +77,10 @@ class Grid:
         return len(self.values)
 
 
-Batch = Tokens | Vector | Grid
+RowBatch = Tokens | Vector | Grid
+"""A batch whose samples are rows."""
+
+Batch = RowBatch | PackedTokens
 
 
 @dataclass(frozen=True)
@@ -146,7 +167,7 @@ class Given:
     `known` has the shape of the batch's ids or values.
     """
 
-    batch: Batch
+    batch: RowBatch
     known: Bool[Tensor, ...]
 
 

@@ -92,10 +92,10 @@ class Context:
 class StageSpec:
     """The declaration of a stage, importable without torch.
 
-    `order` places it in the life of a system; `inputs` are slots made by earlier stages,
-    `optional` those it takes when there; `outputs` maps slots to artifact kinds; `version` changes
-    when the code's results change; `libraries` are distributions whose versions enter the cache key;
-    `external` names a `(config, root) -> str` digest of what is read from outside the store;
+    `order` places it in the life of a system; `inputs` are slots made by earlier stages (the last one that makes a
+    slot counts; `slot:stage` is what that stage made), `optional` those it takes when there; `outputs` maps slots to
+    artifact kinds; `version` changes when the code's results change; `libraries` are distributions whose versions
+    enter the cache key; `external` names a `(config, root) -> str` digest of what is read from outside the store;
     `config_for` names a `(modality) -> type[Config]` where settings differ by modality (`config` holds for text);
     `settle` names a `(section, whole table, modality) -> section` that fills in what follows from other sections;
     `check` names a `(configs by stage, modality) -> None` that raises at planning;

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genwright.core import CapabilityError
+from genwright.core import CapabilityError, GenwrightError
 from genwright.families.config import SamplingConfig
 from genwright.families.sampler import Controls, controls_for, draw
 from genwright.nets.net import TokenNet
@@ -20,8 +20,12 @@ FinishReason = Literal["stop", "length"]
 
 @dataclass(frozen=True)
 class DecodeRequest:
-    """What one stream asks for. `prompt_ids` starts with the codec's begin mark; `overflow` says what happens when
-    prompt and continuation outgrow the context: drop the oldest half and go on, or finish with "length"."""
+    """What one stream asks for.
+
+    `prompt_ids` starts with the codec's begin mark. `overflow` says what happens when prompt and continuation outgrow
+    the context: drop the oldest half and go on, or finish with "length". `whole` says that nobody reads before the
+    end, so an engine may hand out all tokens at once; without `with_logprobs` it may leave log-probabilities out (NaN).
+    """
 
     prompt_ids: tuple[int, ...]
     max_new_tokens: int
@@ -30,6 +34,8 @@ class DecodeRequest:
     stop_ids: frozenset[int] = frozenset()
     num_top_logprobs: int = 0
     overflow: Literal["slide", "stop"] = "slide"
+    whole: bool = False
+    with_logprobs: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,32 @@ class DecodedToken:
     logprob: float
     top_logprobs: tuple[tuple[int, float], ...] = ()
     finished: FinishReason | None = None
+
+
+@dataclass(frozen=True)
+class LostStream:
+    """A stream that broke off, and why; it has left."""
+
+    slot: int
+    error: GenwrightError
+
+
+@runtime_checkable
+class TokenDecoder(Protocol):
+    """What steps many streams at once."""
+
+    @property
+    def num_free(self) -> int:
+        """How many more streams may join now."""
+
+    def add(self, request: DecodeRequest, /) -> int:
+        """Takes a stream in; the returned slot number is never used again."""
+
+    def free(self, slot: int, /) -> None:
+        """Lets a stream go; nothing happens where it is gone already."""
+
+    def step(self) -> Sequence[DecodedToken | LostStream]:
+        """New tokens, those of one stream in order; there may be none yet."""
 
 
 @dataclass
@@ -185,14 +217,16 @@ def _top(log_probs: Float[Tensor, " v"], count: int) -> tuple[tuple[int, float],
     return tuple(zip(ids.tolist(), values.tolist(), strict=True))
 
 
-def stream(decoder: Decoder, /, *, request: DecodeRequest) -> Iterator[DecodedToken]:
+def stream(decoder: TokenDecoder, /, *, request: DecodeRequest) -> Iterator[DecodedToken]:
     """The tokens of one request as they are drawn; leaving the iterator early frees the slot."""
     slot = decoder.add(request)
     try:
         while True:
-            (token,) = [token for token in decoder.step() if token.slot == slot]
-            yield token
-            if token.finished:
-                return
+            for token in decoder.step():
+                if isinstance(token, LostStream):
+                    raise token.error
+                yield token
+                if token.finished:
+                    return
     finally:
         decoder.free(slot)

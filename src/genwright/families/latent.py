@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genwright.core.protocols import Batch, Bound, GridShape, Shape, Vector
+from genwright.core.protocols import Bound, GridShape, RowBatch, Shape, Vector
 from genwright.families.latent_codes import CodeLatent
 from genwright.families.latent_config import LatentConfig
 from genwright.families.latent_stages import TwoStage
@@ -44,7 +44,7 @@ class Latent(TwoStage):
         self.register_buffer("variance", torch.ones(size))
 
     @torch.no_grad()
-    def latents(self, batch: Batch) -> Vector:
+    def latents(self, batch: RowBatch) -> Vector:
         """Standardised posterior draws; they also count towards mean and spread."""
         mean, log_sigma = self.autoencoder.posterior(batch)
         z = mean + log_sigma.exp() * torch.randn_like(mean)
@@ -58,7 +58,7 @@ class Latent(TwoStage):
     def _scale(self) -> Float[Tensor, " z"]:
         return self.variance.clamp_min(MIN_VARIANCE).sqrt()
 
-    def log_prob(self, batch: Batch) -> Bound:
+    def log_prob(self, batch: RowBatch) -> Bound:
         """None: see the class."""
         del batch
         return Bound(None, "none")
@@ -74,7 +74,7 @@ class Latent(TwoStage):
         steps: int | None = None,
         temperature: float = 1.0,
         rng: torch.Generator | None = None,
-    ) -> Batch:
+    ) -> RowBatch:
         """`n` samples of the prior, decoded; `given` is completed as the autoencoder does, in `steps`.
 
         Raises:
@@ -101,5 +101,5 @@ class Latent(TwoStage):
 
         rest = {"cond": told, "temperature": temperature, "rng": own}
         if given is None:
-            return cast("Batch", self.autoencoder.decode_latent(draw(), **rest))
-        return cast("Batch", self.autoencoder.complete(draw, given, n=n, steps=steps, **rest))
+            return cast("RowBatch", self.autoencoder.decode_latent(draw(), **rest))
+        return cast("RowBatch", self.autoencoder.complete(draw, given, n=n, steps=steps, **rest))

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.core import component
-from genwright.core.protocols import Batch, Clock, Shape
+from genwright.core.protocols import RowBatch, Clock, Shape
 from genwright.families.config import FamilyConfig
 from genwright.families.latent_config import LatentConfig, latent_shape
 
@@ -32,7 +32,7 @@ class TwoStage(nn.Module, ABC):
         self.prior: Any = component("families", prior.kind).load()(prior, shape=self.inner)
 
     @abstractmethod
-    def latents(self, batch: Batch) -> Batch:
+    def latents(self, batch: RowBatch) -> RowBatch:
         """What the prior learns of a batch, with its condition; called without gradients."""
 
     def parts(self) -> Mapping[str, Iterable[nn.Parameter]]:
@@ -58,7 +58,7 @@ class TwoStage(nn.Module, ABC):
         split = self.config.split
         return (0.0, split) if part.startswith(AUTOENCODER) else (split, 1.0)
 
-    def losses(self, batch: Batch, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
+    def losses(self, batch: RowBatch, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
         """Those of the family whose turn it is, with a clock that runs over its window."""
         split = self.config.split
         if clock.fraction < split:
@@ -72,21 +72,21 @@ class TwoStage(nn.Module, ABC):
             yield f"{name}/{part}", loss, logs
 
     @torch.no_grad()
-    def finish(self, batches: Iterable[Batch], *, rng: torch.Generator) -> None:
+    def finish(self, batches: Iterable[RowBatch], *, rng: torch.Generator) -> None:
         """The observation noise of the autoencoder that is kept."""
         self.autoencoder.finish(batches, rng=rng)
 
-    def embed(self, batch: Batch) -> Float[Tensor, "b z"]:
+    def embed(self, batch: RowBatch) -> Float[Tensor, "b z"]:
         """The autoencoder's."""
         return cast("Tensor", self.autoencoder.embed(batch))
 
-    def decode_latent(self, z: Float[Tensor, "b z"], **asked: Any) -> Batch:
+    def decode_latent(self, z: Float[Tensor, "b z"], **asked: Any) -> RowBatch:
         """The autoencoder's."""
-        return cast("Batch", self.autoencoder.decode_latent(z, **asked))
+        return cast("RowBatch", self.autoencoder.decode_latent(z, **asked))
 
-    def reconstruct(self, batch: Batch) -> Batch:
+    def reconstruct(self, batch: RowBatch) -> RowBatch:
         """The autoencoder's."""
-        return cast("Batch", self.autoencoder.reconstruct(batch))
+        return cast("RowBatch", self.autoencoder.reconstruct(batch))
 
 
 def _preferred(family: Any) -> dict[str, Mapping[str, Any]]:

@@ -95,7 +95,7 @@ def check_given(given: Any, /, *, entries: Sequence[int], n: int) -> Given:
     """
     if not isinstance(given, Given):
         raise CapabilityError(f"given must be a Given(batch, known), got {type(given).__name__}")
-    values = given.batch.ids if hasattr(given.batch, "ids") else given.batch.values
+    values = given.batch.ids if isinstance(given.batch, Tokens) else given.batch.values
     wanted = (n, *entries)
     if tuple(values.shape) != wanted or tuple(given.known.shape) != wanted:
         raise CapabilityError(

@@ -12,11 +12,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from genwright.core import Config, IntegrityError, StorageError, component
+from genwright.core import Config, DataError, IntegrityError, StorageError, component, load_reference
 from genwright.core.protocols import Fitted, Shape
 from genwright.core.representations import shape_from_json, shape_to_json
+from genwright.nets.packed import unpacked
 
 FORMAT = 1
+WEIGHTS, GGUF = "model.safetensors", "model.gguf"
 
 
 def save_family(
@@ -27,6 +29,17 @@ def save_family(
     Raises:
         StorageError: the disk is full or read-only.
     """
+    write_description(folder, config=config, shape=shape, facts=facts)
+    try:
+        save_file({name: tensors[name].contiguous().cpu() for name in sorted(tensors)}, folder / WEIGHTS)
+    except SafetensorError as error:
+        raise StorageError(
+            f"the model could not be written: {error}", hint="free some disk space and run again"
+        ) from error
+
+
+def write_description(folder: Path, *, config: Config, shape: Shape, facts: Mapping[str, Any]) -> None:
+    """Writes `config.json`: what the weights beside it are of."""
     body = {
         "format": FORMAT,
         "family": config.model_dump(mode="json"),
@@ -35,12 +48,6 @@ def save_family(
     }
     text = json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
-    try:
-        save_file({name: tensors[name].contiguous().cpu() for name in sorted(tensors)}, folder / "model.safetensors")
-    except SafetensorError as error:
-        raise StorageError(
-            f"the model could not be written: {error}", hint="free some disk space and run again"
-        ) from error
 
 
 def load_family(folder: Path, *, device: str = "cpu") -> Any:
@@ -50,18 +57,50 @@ def load_family(folder: Path, *, device: str = "cpu") -> Any:
         IntegrityError: the folder does not hold what `save_family` writes.
     """
     try:
-        body = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        tensors = load_file(folder / "model.safetensors", device=device)
-    except (OSError, json.JSONDecodeError, SafetensorError) as error:
+        body, tensors = _description(folder), _tensors(folder, device)
+    except (OSError, SafetensorError, DataError) as error:
         raise IntegrityError(f"{folder.name}: not a readable model ({error})", hint="genwright verify") from error
-    if body.get("format") != FORMAT:
-        raise IntegrityError(f"model format {body.get('format')!r}; this version reads format {FORMAT}")
     family = build_family(body["family"], shape=shape_from_json(body["shape"]))
     if isinstance(family, Fitted):
         family.restore(tensors)
         return family
     family.load_state_dict(tensors)
     return family.to(device).eval()
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    try:
+        body: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise IntegrityError(f"{folder.name}: not a readable model ({error})", hint="genwright verify") from error
+    if body.get("format") != FORMAT:
+        raise IntegrityError(f"model format {body.get('format')!r}; this version reads format {FORMAT}")
+    return body
+
+
+def read_shape(folder: Path, /) -> Any:
+    """The shape of what the family in that folder models.
+
+    Raises:
+        IntegrityError: the folder cannot be read.
+    """
+    return shape_from_json(_description(folder)["shape"])
+
+
+def read_facts(folder: Path, /) -> dict[str, Any]:
+    """What was noted of how the model in that folder was made.
+
+    Raises:
+        IntegrityError: the folder cannot be read.
+    """
+    return dict(_description(folder)["training"])
+
+
+def _tensors(folder: Path, device: str) -> dict[str, Tensor]:
+    if not (folder / GGUF).is_file():
+        return unpacked(load_file(folder / WEIGHTS, device=device))
+    read = load_reference("genwright.nets.gguf:read_model", extra="gguf")
+    return {f"net.{name}": tensor.to(device) for name, tensor in read(folder / GGUF).tensors.items()}
 
 
 def build_family(settings: Mapping[str, Any] | Config, *, shape: Shape, seed: int = 0) -> Any:

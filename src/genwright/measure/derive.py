@@ -8,6 +8,7 @@ import numpy as np
 from genwright.core import DataError, Derivation, Estimate
 from genwright.measure import distributions, features, intervals, ranks
 from genwright.measure.arrays import Arrays
+from genwright.measure.correction import holm
 from genwright.measure.paired_tests import mcnemar, wilcoxon
 from genwright.measure.privacy import epsilon
 from genwright.measure.roles import check
@@ -119,11 +120,18 @@ def _test(rows: Rows, derivation: Derivation) -> Estimate:
     if derivation.estimator == "delong_p":
         p, method = ranks.delong_test(rows, derivation)
         return Estimate(p, len(rows), method, reason=None if p is not None else method)
-    differences = rows.cluster_sums(a - b) / rows.cluster_sums(np.ones(len(rows)))
-    p, method = wilcoxon(differences)
+    p, method = wilcoxon(_cluster_means(a - b, rows))
+    if derivation.estimator == "wilcoxon_holm_p":
+        others = [values for role, values in rows.values.items() if role not in ("a", "b")]
+        p = holm([p, *(wilcoxon(_cluster_means(a - other, rows))[0] for other in others)])[0]
+        method += f", Holm over {len(others) + 1} tests"
     if rows.num_clusters < len(rows):
         method += f" on the means of {rows.num_clusters} clusters by {derivation.cluster}"
     return Estimate(p, len(rows), method)
+
+
+def _cluster_means(values: Floats, rows: Rows) -> Floats:
+    return rows.cluster_sums(values) / rows.cluster_sums(np.ones(len(rows)))
 
 
 def _weighted(rows: Rows, derivation: Derivation) -> Estimate:
@@ -221,7 +229,7 @@ _ESTIMATORS: dict[str, Callable[[Rows, Derivation], Estimate]] = {
     "count": _count,
     **dict.fromkeys(("min", "max"), _extreme),
     **dict.fromkeys(_SMOOTH, _smooth),
-    **dict.fromkeys(("wilcoxon_p", "mcnemar_p", "delong_p"), _test),
+    **dict.fromkeys(("wilcoxon_p", "wilcoxon_holm_p", "mcnemar_p", "delong_p"), _test),
     **dict.fromkeys(_WEIGHTED, _weighted),
     "kid": _kernel,
     "epsilon": epsilon,

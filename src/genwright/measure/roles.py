@@ -12,7 +12,7 @@ ROLES: dict[str, frozenset[str]] = {
     "count": frozenset(),
     **dict.fromkeys(("sum", "min", "max", "mean", "proportion", "median", "quantile", "entropy"), _VALUE),
     "ratio": frozenset({"numerator", "denominator"}),
-    **dict.fromkeys(("mean_difference", "wilcoxon_p", "mcnemar_p"), frozenset({"a", "b"})),
+    **dict.fromkeys(("mean_difference", "wilcoxon_p", "wilcoxon_holm_p", "mcnemar_p"), frozenset({"a", "b"})),
     "ratio_difference": frozenset({"numerator_a", "numerator_b", "denominator"}),
     **dict.fromkeys(("mae", "rmse", "r2"), _PREDICTED),
     **dict.fromkeys(("pearson", "spearman"), _CORRELATED),
@@ -24,6 +24,8 @@ ROLES: dict[str, frozenset[str]] = {
 }
 OF_FEATURES = frozenset({"frechet", "frechet_ratio", "kid"})
 OF_CATEGORIES = frozenset({"entropy", "total_variation", "jensen_shannon", "cosine"})
+# Roles of any number, told apart by what follows the name: what else `a` is compared with.
+REPEATED = {"wilcoxon_holm_p": "also_"}
 OPTIONAL = {"ratio_difference": frozenset({"denominator_b"}), **dict.fromkeys(OF_FEATURES, frozenset({FEATURES}))}
 
 _INTERVALS: dict[str, frozenset[str]] = {
@@ -32,7 +34,7 @@ _INTERVALS: dict[str, frozenset[str]] = {
         ("count", "sum", "min", "max", "mean", "ratio", "mean_difference", "ratio_difference", "mae", "rmse"),
         frozenset({"bootstrap", "t"}),
     ),
-    **dict.fromkeys(("wilcoxon_p", "mcnemar_p", "delong_p", "epsilon"), frozenset()),
+    **dict.fromkeys(("wilcoxon_p", "wilcoxon_holm_p", "mcnemar_p", "delong_p", "epsilon"), frozenset()),
     "proportion": frozenset({"bootstrap", "t", "wilson"}),
     **dict.fromkeys(("pearson", "spearman"), frozenset({"bootstrap", "fisher"})),
     **dict.fromkeys(("auc", "auc_difference"), frozenset({"bootstrap", "delong"})),
@@ -55,6 +57,8 @@ def check(derivation: Derivation, /) -> None:
     if name not in ROLES:
         raise SpecError(f"no estimator '{name}'; known: {', '.join(sorted(ROLES))}")
     allowed = ROLES[name] | OPTIONAL.get(name, frozenset())
+    if name in REPEATED:
+        allowed |= {role for role in given if role.startswith(REPEATED[name])}
     if not ROLES[name] <= given <= allowed:
         raise SpecError(f"{name} takes the columns {sorted(allowed) or 'none'}, but got {sorted(given)}")
     if not 0 < derivation.level < 1:

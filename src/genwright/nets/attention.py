@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -55,6 +56,19 @@ def causal_attention(
     weights = scores.softmax(-1)
     mixed = torch.bmm(weights, v.reshape(batch * groups, length, width))
     return mixed.view(batch, heads, length, width)
+
+
+def packed_attention(
+    q: Float[Tensor, "b h t e"],
+    k: Float[Tensor, "b g t e"],
+    v: Float[Tensor, "b g t e"],
+    *,
+    lengths: Sequence[int],
+    kind: AttentionKind = "auto",
+) -> Float[Tensor, "b h t e"]:
+    """Causal attention within each of the sequences that stand end to end: block-diagonal, nothing is masked away."""
+    pieces = zip(*(torch.split(x, list(lengths), dim=2) for x in (q, k, v)), strict=True)
+    return torch.cat([causal_attention(*piece, kind=kind) for piece in pieces], dim=2)
 
 
 def cached_attention(

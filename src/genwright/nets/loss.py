@@ -45,6 +45,35 @@ def linear_token_nll(
     return torch.cat(parts)
 
 
+def linear_target_log_prob(
+    hidden: Float[Tensor, "n d"], weight: Float[Tensor, "v d"], targets: Int[Tensor, " n"]
+) -> Float[Tensor, " n"]:
+    """Log-probability of each target, differentiable in hidden; the backward pass makes a block's logits again."""
+    result: Tensor = _TargetLogProb.apply(hidden, weight, targets)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _TargetLogProb(torch.autograd.Function):
+    """d log p(y) / d hidden = (onehot(y) - p) W. The head has no gradient here."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        ctx.save_for_backward(hidden, weight, targets)
+        return -linear_token_nll(hidden, weight, None, targets)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        hidden, weight, targets = ctx.saved_tensors
+        grad_hidden = torch.empty_like(hidden)
+        for block in _blocks(len(targets), weight=weight):
+            _, log_probs = _block_nll(hidden[block], weight, None, targets[block])
+            error = log_probs.exp_().neg_()
+            error[torch.arange(len(error), device=error.device), targets[block]] += 1
+            error *= grads[0][block, None]
+            torch.mm(error.to(weight.dtype), weight, out=grad_hidden[block])
+        return grad_hidden, None, None
+
+
 def _blocks(num_tokens: int, *, weight: Tensor) -> list[slice]:
     budget = BLOCK_LOGITS_CPU if weight.device.type == "cpu" else BLOCK_LOGITS_GPU
     rows = max(1, budget // weight.shape[0])
@@ -74,7 +103,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
             return (linear_token_nll(hidden, weight, bias, targets) * share).sum()
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         grad_hidden = torch.empty_like(hidden)
-        grad_weight = torch.zeros_like(weight, dtype=torch.float32)
+        # A frozen head has no gradient: half of the products are left out.
+        grad_weight = torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
         grad_bias = None if bias is None else torch.zeros_like(bias, dtype=torch.float32)
         for block in _blocks(len(targets), weight=weight):
             nll, log_probs = _block_nll(hidden[block], weight, bias, targets[block])
@@ -86,16 +116,18 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 grad_bias += error.sum(0)
             narrow = error.to(weight.dtype)
             torch.mm(narrow, weight, out=grad_hidden[block])
-            grad_weight += narrow.t() @ hidden[block]
-        ctx.save_for_backward(grad_hidden, grad_weight.to(weight.dtype), _cast(grad_bias, weight.dtype))
+            if grad_weight is not None:
+                grad_weight += narrow.t() @ hidden[block]
+        ctx.save_for_backward(grad_hidden, _cast(grad_weight, weight.dtype), _cast(grad_bias, weight.dtype))
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias = ctx.saved_tensors
         scale = grads[0]
+        scaled_weight = None if weight is None else (weight * scale).to(weight.dtype)
         scaled_bias = None if bias is None else bias * scale
-        return (hidden * scale).to(hidden.dtype), (weight * scale).to(weight.dtype), scaled_bias, None, None
+        return (hidden * scale).to(hidden.dtype), scaled_weight, scaled_bias, None, None
 
 
 def _cast(value: Tensor | None, dtype: torch.dtype) -> Tensor | None:

@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genwright.nets.lora import apply_linears
+
 
 class FeedForward(nn.Module):
     """SwiGLU: down(silu(gate x) * up x). Source: arXiv:2002.05202, equation 6."""
@@ -19,7 +21,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
         """The layer's output."""
-        out: Tensor = self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = apply_linears(x, self.gate_proj, self.up_proj)
+        out: Tensor = self.down_proj(functional.silu(gate) * up)
         return out
 
 

@@ -8,9 +8,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
-from genwright.nets.attention import AttentionKind, cached_attention, causal_attention, rotary_table, rotate
+from genwright.nets.attention import (
+    AttentionKind,
+    cached_attention,
+    causal_attention,
+    packed_attention,
+    rotary_table,
+    rotate,
+)
 from genwright.nets.config import TransformerConfig
+from genwright.nets.lora import apply_linears
 from genwright.nets.mixture import FeedForward, MixtureOfExperts
 from genwright.nets.net import TokenNet
 from genwright.nets.norm import RmsNorm
@@ -44,15 +53,20 @@ class Attention(nn.Module):
     ) -> tuple[Float[Tensor, "b h t e"], Float[Tensor, "b g t e"], Float[Tensor, "b g t e"]]:
         """Queries, keys (both turned) and values, heads in front."""
         split = (*x.shape[:2], -1, self.head_dim)
-        q = self.q_norm(self.q_proj(x).view(split)).transpose(1, 2)
-        k = self.k_norm(self.k_proj(x).view(split)).transpose(1, 2)
-        v = self.v_proj(x).view(split).transpose(1, 2)
-        return rotate(q, cos, sin), rotate(k, cos, sin), v
+        queries, keys, values = apply_linears(x, self.q_proj, self.k_proj, self.v_proj)
+        q = self.q_norm(queries.view(split)).transpose(1, 2)
+        k = self.k_norm(keys.view(split)).transpose(1, 2)
+        return rotate(q, cos, sin), rotate(k, cos, sin), values.view(split).transpose(1, 2)
 
-    def forward(self, x: Float[Tensor, "b t d"], cos: Tensor, sin: Tensor) -> Float[Tensor, "b t d"]:
-        """Causal self-attention over the whole sequence."""
+    def forward(
+        self, x: Float[Tensor, "b t d"], cos: Tensor, sin: Tensor, lengths: Sequence[int] | None = None
+    ) -> Float[Tensor, "b t d"]:
+        """Causal self-attention over the whole sequence, or within those that stand end to end."""
         q, k, v = self.project(x, cos, sin)
-        mixed = causal_attention(q, k, v, kind=self.kind)
+        if lengths is None:
+            mixed = causal_attention(q, k, v, kind=self.kind)
+        else:
+            mixed = packed_attention(q, k, v, lengths=lengths, kind=self.kind)
         out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(x.shape))
         return out
 
@@ -75,9 +89,11 @@ class Block(nn.Module):
             self.mlp = FeedForward(d, d_ff=d_ff)
         self.dropout = config.dropout
 
-    def forward(self, x: Float[Tensor, "b t d"], cos: Tensor, sin: Tensor) -> Float[Tensor, "b t d"]:
+    def forward(
+        self, x: Float[Tensor, "b t d"], cos: Tensor, sin: Tensor, lengths: Sequence[int] | None = None
+    ) -> Float[Tensor, "b t d"]:
         """The block's output."""
-        x = x + self.drop(self.self_attn(self.input_layernorm(x), cos, sin))
+        x = x + self.drop(self.self_attn(self.input_layernorm(x), cos, sin, lengths))
         return x + self.drop(self.mlp(self.post_attention_layernorm(x)))
 
     def drop(self, x: Tensor) -> Tensor:
@@ -86,7 +102,12 @@ class Block(nn.Module):
 
 
 class Transformer(TokenNet):
-    """A stack of blocks between an embedding and a norm with a linear head."""
+    """A stack of blocks between an embedding and a norm with a linear head.
+
+    With `checkpointing` a block's activations are made again in the backward pass, not kept.
+    """
+
+    checkpointing = False
 
     def __init__(self, config: TransformerConfig, *, vocab_size: int) -> None:
         super().__init__()
@@ -113,12 +134,25 @@ class Transformer(TokenNet):
 
     def features(self, ids: Int[Tensor, "b t"]) -> tuple[Float[Tensor, "b t d"], Float[Tensor, ""]]:
         """The last hidden states after the final norm, and the experts' balance loss."""
+        x = self._states(ids, torch.arange(ids.shape[1], device=ids.device), lengths=None)
+        return x, self._balance(x)
+
+    def packed_features(self, ids: Int[Tensor, " t"], *, lengths: Sequence[int]) -> Float[Tensor, "t d"]:
+        """The last hidden states of sequences that stand end to end; positions begin anew in each."""
+        positions = torch.cat([torch.arange(length, device=ids.device) for length in lengths])
+        return self._states(ids[None], positions, lengths=lengths)[0]
+
+    def _states(self, ids: Tensor, positions: Tensor, *, lengths: Sequence[int] | None) -> Tensor:
         x = self.embed_tokens(ids)
         x = functional.dropout(x, self.config.dropout, self.training) if self.config.dropout else x
-        cos, sin = self.rotary(torch.arange(ids.shape[1], device=ids.device), dtype=x.dtype)
+        cos, sin = self.rotary(positions, dtype=x.dtype)
         for block in self.layers:
-            x = block(x, cos, sin)
-        return self.norm(x), self._balance(x)
+            if self.checkpointing and torch.is_grad_enabled():
+                x = checkpoint(block, x, cos, sin, lengths, use_reentrant=False)
+            else:
+                x = block(x, cos, sin, lengths)
+        out: Tensor = self.norm(x)
+        return out
 
     def rotary(self, positions: Int[Tensor, "*b"], *, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """The rotary table of those positions."""

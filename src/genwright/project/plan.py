@@ -88,11 +88,11 @@ def _chosen(spec: Spec, until: Sequence[str]) -> list[StageSpec]:
     for name in until:
         if name not in spec.stages:
             raise SpecError(f"no section [{name}] in the project (it has: {', '.join(spec.stages)})")
-    makers = {slot: stage for stage in present for slot in stage.outputs}
     wanted = set(until) or {stage.name for stage in present}
-    for stage in reversed(present):
+    for place, stage in reversed(list(enumerate(present))):
         if stage.name not in wanted:
             continue
+        makers = _makers(present[:place])
         for slot in stage.inputs:
             if slot not in makers:
                 raise SpecError(
@@ -102,6 +102,14 @@ def _chosen(spec: Spec, until: Sequence[str]) -> list[StageSpec]:
             wanted.add(makers[slot].name)
         wanted.update(makers[slot].name for slot in stage.optional if slot in makers)
     return [stage for stage in present if stage.name in wanted]
+
+
+def _makers(stages: Sequence[StageSpec]) -> dict[str, StageSpec]:
+    """The stage that each slot comes from: the last one that makes it; `slot:stage` is what that stage made."""
+    makers: dict[str, StageSpec] = {}
+    for stage in stages:
+        makers |= {name: stage for slot in stage.outputs for name in (slot, f"{slot}:{stage.name}")}
+    return makers
 
 
 def _check(spec: Spec, chosen: Sequence[StageSpec]) -> None:
@@ -119,7 +127,8 @@ def next_step(plan: Plan, stage: StageSpec, /, *, ledger: Ledger, root: Path, wo
     made: dict[str, str | None] = {}
     for step in plan.steps:
         for slot in step.stage.outputs:
-            made[slot] = step.run["outputs"].get(slot) if step.run else None
+            digest = step.run["outputs"].get(slot) if step.run else None
+            made |= {slot: digest, f"{slot}:{step.stage.name}": digest}
     wanted = [*stage.inputs, *(slot for slot in stage.optional if slot in made)]
     inputs = {slot: made[slot] for slot in wanted}
     if any(digest is None for digest in inputs.values()):

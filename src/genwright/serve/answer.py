@@ -47,7 +47,7 @@ class Answer:
     @property
     def with_logprobs(self) -> bool:
         """Whether log-probabilities were asked for."""
-        return self.request.logprobs is not None and self.request.logprobs is not False
+        return _wants_logprobs(self.request)
 
     def _prefix(self, index: int) -> str:
         echo = isinstance(self.request, CompletionRequest) and self.request.echo
@@ -160,6 +160,10 @@ class Answer:
                 task.cancel()
 
 
+def _wants_logprobs(request: CompletionRequest | ChatRequest) -> bool:
+    return request.logprobs is not None and request.logprobs is not False
+
+
 def _event(body: dict[str, Any]) -> str:
     return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
@@ -233,6 +237,7 @@ def _maker(
         if (value := getattr(request, name)) is not None
     }
     sampling = engine.system.sampling.model_copy(update=asked)
+    with_logprobs = _wants_logprobs(request)
     top = request.top_logprobs if isinstance(request, ChatRequest) else request.logprobs
 
     def make(ids: tuple[int, ...], seed: int) -> DecodeRequest:
@@ -244,6 +249,8 @@ def _maker(
             stop_ids=engine.system.stop_ids,
             num_top_logprobs=top or 0,
             overflow="stop",
+            whole=not request.stream and not request.stops,
+            with_logprobs=with_logprobs,
         )
 
     return make

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genwright.core.errors import GenwrightError
-from genwright.families.decoding import DecodedToken, DecodeRequest
+from genwright.families.decoding import DecodedToken, DecodeRequest, LostStream
 from genwright.families.text_stream import TextStream
 
 
@@ -168,8 +168,13 @@ class Engine:
     def _step(self) -> None:
         self.steps += 1
         for token in self._decoder.step():
+            if (job := self._active.get(token.slot)) is None:
+                continue  # it has met a stop string already
+            if isinstance(token, LostStream):
+                job.put(EngineStoppedError(token.error.message, hint=token.error.hint))
+                del self._active[token.slot]
+                continue
             self.generated_tokens += 1
-            job = self._active[token.slot]
             piece = self._piece(job, token)
             job.put(piece)
             if piece.finish_reason:

@@ -1,5 +1,6 @@
 """The bodies that leave: completions and chat, whole and in chunks."""
 
+import math
 import time
 import uuid
 from collections.abc import Sequence
@@ -57,7 +58,7 @@ def completion_logprobs(pieces: Sequence[Piece], /, *, offset: int) -> dict[str,
         offset += len(piece.token_text)
     return {
         "tokens": [piece.token_text for piece in pieces],
-        "token_logprobs": [piece.logprob for piece in pieces],
+        "token_logprobs": [_told(piece.logprob) for piece in pieces],
         "top_logprobs": [dict(piece.top_logprobs) for piece in pieces],
         "text_offset": offsets,
     }
@@ -93,4 +94,9 @@ def chat_logprobs(pieces: Sequence[Piece], /) -> dict[str, Any]:
 
 
 def _token(text: str, logprob: float) -> dict[str, Any]:
-    return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+    return {"token": text, "logprob": _told(logprob), "bytes": list(text.encode())}
+
+
+def _told(logprob: float) -> float:
+    """The value, or what OpenAI's API says where there is none to tell."""
+    return -9999.0 if math.isnan(logprob) else logprob

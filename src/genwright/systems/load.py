@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from genwright.core import load_reference
 from genwright.systems.manifest import read_manifest
+from genwright.systems.prompted import PromptedSystem
+from genwright.systems.prompts import read_prompt
 
 BACKENDS = {
+    "gguf": ("genwright.systems.llama.system:GgufSystem", "gguf"),
     "local": ("genwright.systems.local:LocalSystem", "train"),
     "rows": ("genwright.systems.rows:RowSystem", "train"),
     "style": ("genwright.systems.style:StyleSystem", "style"),
 }
+
+
+def backend_for(model: Path, /) -> Literal["local", "gguf"]:
+    """What answers for a language model in that folder: llama.cpp where it is kept as its file, else torch."""
+    return "gguf" if (model / "model.gguf").is_file() else "local"
 
 
 def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str = "cpu") -> Any:
@@ -28,4 +36,6 @@ def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str =
     system = backend.load(manifest, locate=locate, device=device)
     if manifest.properties is not None:
         system.head = load_reference("genwright.systems.properties:PropertyHead", extra="train").load(folder)
+    if manifest.prompt is not None:
+        return PromptedSystem(system, prompt=read_prompt(locate(manifest.prompt)))
     return system

@@ -39,16 +39,19 @@ class PropertiesManifest(Config):
 
 
 class Manifest(Config):
-    """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere."""
+    """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere.
+
+    `model`, `codec` and `prompt` are digests of artifacts.
+    """
 
     format: Literal[1] = 1
-    backend: Literal["local", "rows", "style"] = "local"
+    backend: Literal["local", "gguf", "rows", "style"] = "local"
     modality: str = "text"
     model: str = Field(pattern=DIGEST)
     codec: str = Field(pattern=DIGEST)
     sampling: SamplingConfig = SamplingConfig()
     drawing: DrawingConfig = DrawingConfig()
-    prompt: str | None = None
+    prompt: str | None = Field(default=None, pattern=DIGEST)
     properties: PropertiesManifest | None = None
 
 

@@ -15,7 +15,7 @@ Chat = tuple[tuple[str, str], ...]
 class GenerationRequest:
     """What to answer: at most `max_tokens` tokens, until the model ends it or a `stop` string appears.
 
-    `prompt` is a text to continue, or a chat to answer.
+    `prompt` is a text to continue, or a chat to answer. `json_schema` is what the answer has to fit.
     """
 
     prompt: str | Chat
@@ -24,6 +24,7 @@ class GenerationRequest:
     seed: int = 0
     stop: tuple[str, ...] = ()
     num_top_logprobs: int = 0
+    json_schema: str | None = None
 
 
 @dataclass(frozen=True)

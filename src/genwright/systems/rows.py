@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from genwright.core import CapabilityError, modality_component
 from genwright.core.protocols import (
-    Batch,
     BoundKind,
     Encoded,
     Given,
     GridShape,
+    RowBatch,
     RowCodec,
     RowModality,
     Tokens,
@@ -265,7 +265,7 @@ def _arc(first: NDArray[np.float64], last: NDArray[np.float64], shares: NDArray[
     return np.asarray(ways @ np.stack([first, last]))
 
 
-def to_encoded(batch: Batch, /, *, shape: Any) -> Encoded:
+def to_encoded(batch: RowBatch, /, *, shape: Any) -> Encoded:
     """A batch as arrays for a codec: marks and padding of tokens taken off, images back to their levels."""
     if isinstance(batch, Tokens):
         ids = batch.ids.cpu().numpy()

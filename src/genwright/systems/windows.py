@@ -22,16 +22,16 @@ class Window:
     num_scored: int
 
 
-def windows(ids: Sequence[int], /, *, document: int, context_tokens: int) -> list[Window]:
-    """Windows that score every token after the first once, each after at least half a context where there is one.
+def windows(ids: Sequence[int], /, *, document: int, context_tokens: int, first: int = 1) -> list[Window]:
+    """Windows that score every token from `first` on once, each after at least half a context where there is one.
 
     A window reads up to `context_tokens` tokens before its last; all windows after the first score half of that.
     """
     stride = max(1, context_tokens // 2)
     out = []
-    done = 1
+    done = first
     while done < len(ids):
-        end = min(len(ids), context_tokens + 1 if done == 1 else done + stride)
+        end = min(len(ids), max(context_tokens + 1, done + stride))
         begin = max(0, end - context_tokens - 1)
         out.append(Window(document, tuple(ids[begin:end]), end - done))
         done = end

@@ -65,7 +65,8 @@ class Engine:
     def __init__(self, family: Any, *, feed: Feed, settings: EngineSettings) -> None:
         self.family, self.feed, self.settings = family, feed, settings
         distributed.broadcast_tensors([p.data for p in family.parameters()])
-        originals = {name: p.detach().float().clone() for name, p in family.named_parameters()}
+        moved = {id(p) for parameters in family.parts().values() for p in parameters}
+        originals = {name: p.detach().float().clone() for name, p in family.named_parameters() if id(p) in moved}
         embeddings = {name for name, p in family.named_parameters() if getattr(p, "is_embedding", False)}
         self.sharded = settings.config.fsdp and distributed.world_size() > 1
         if self.sharded:

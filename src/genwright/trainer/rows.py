@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genwright.core import DataError
-from genwright.core.protocols import Batch, Encoded, Grid, Shape, Tokens, TokenShape, Vector, VectorShape
+from genwright.core.protocols import Encoded, Grid, RowBatch, Shape, Tokens, TokenShape, Vector, VectorShape
 from genwright.core.rng import derive_seed
 
 FORMAT = 1
@@ -74,7 +74,7 @@ def _write(encoded: Iterable[Encoded], *, folder: Path, name: str) -> None:
         path.unlink()
 
 
-def to_batch(encoded: Encoded, /, *, shape: Shape, device: torch.device | str = "cpu") -> Batch:
+def to_batch(encoded: Encoded, /, *, shape: Shape, device: torch.device | str = "cpu") -> RowBatch:
     """Arrays as a batch of the representation that `shape` describes.
 
     Tokens of any length get their begin and end marks and are padded with end marks beyond the mask; those of a fixed
@@ -133,23 +133,18 @@ class RowFeed:
     def __len__(self) -> int:
         return len(self._encoded)
 
-    def take(self, first: int, /, *, count: int) -> Batch:
+    def take(self, first: int, /, *, count: int) -> RowBatch:
         """Rows first .. first + count - 1 of the whole training."""
-        taken, at = [], first
-        while at < first + count:
-            epoch, place = divmod(at, len(self))
-            taken.append(self._order(epoch)[place : place + first + count - at])
-            at += len(taken[-1])
-        batch = self.rows(np.concatenate(taken))
+        batch = self.rows(numbers_of(first, count=count, size=len(self), order=self._order))
         if self._alike_rows is None or not isinstance(batch, Tokens):
             return batch
         return replace(batch, mean_tokens=self._mean_tokens)
 
-    def rows(self, numbers: NDArray[np.int64], /) -> Batch:
+    def rows(self, numbers: NDArray[np.int64], /) -> RowBatch:
         """The rows with those numbers in the file."""
         return to_batch(_rows(self._encoded, numbers), shape=self._shape, device=self._device)
 
-    def all_batches(self, *, size: int) -> Iterator[Batch]:
+    def all_batches(self, *, size: int) -> Iterator[RowBatch]:
         """Every row once, in the order of the file."""
         for at in range(0, len(self), size):
             yield self.rows(np.arange(at, min(at + size, len(self))))
@@ -168,6 +163,17 @@ class RowFeed:
         inner = inner[np.argsort(self._encoded.lengths[inner], kind="stable")]
         order[start:stop] = rng.permutation(inner.reshape(-1, self._alike_rows)).reshape(-1)
         return order
+
+
+def numbers_of(first: int, *, count: int, size: int, order: Callable[[int], NDArray[np.int64]]) -> NDArray[np.int64]:
+    """The numbers in the file of rows first .. first + count - 1 of the whole training; `order` is that of an epoch."""
+    taken: list[NDArray[np.int64]] = []
+    at = first
+    while at < first + count:
+        epoch, place = divmod(at, size)
+        taken.append(order(epoch)[place : place + first + count - at])
+        at += len(taken[-1])
+    return np.concatenate(taken)
 
 
 def _rows(encoded: Encoded, rows: NDArray[np.int64]) -> Encoded:

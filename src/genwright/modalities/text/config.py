@@ -94,6 +94,6 @@ PRETRAINED = Component(
     accepts=("tokens",),
     extra="pretrained",
     stream=True,
-    modalities=("text",),
+    modalities=("text", "chat"),
     brought_by="base",
 )

@@ -114,13 +114,35 @@ class PretrainedCodec:
             ids += [int(token) for token in self.encode([piece])[0]] if is_said else self._with_marks(piece)
         return tuple(ids)
 
-    def _pieces(self, messages: Sequence[Message]) -> list[tuple[str, bool]]:
+    def encode_answered(self, messages: Sequence[Message], /) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The tokens of all but the last message as `encode_chat` gives them, and of the answer with what ends it.
+
+        Raises:
+            CapabilityError: the model has no template.
+            DataError: the template does not take these messages.
+        """
+        *before, answer = messages
+        question = self.encode_chat(before)
+        said = [int(token) for token in self.encode([answer["content"]])[0]]
+        return question, (*said, *self._closing(messages))
+
+    def _closing(self, messages: Sequence[Message]) -> list[int]:
+        """What the template writes behind an answer, up to the mark that stops it; where it has none, that mark."""
+        last, is_said = self._pieces(messages, add_generation_prompt=False)[-1]
+        found: list[int] = []
+        for token in self._with_marks("" if is_said else last):
+            found.append(token)
+            if token in self.stop_ids:
+                return found
+        return [self.stop_ids[0] if self.stop_ids else self.eos_id]
+
+    def _pieces(self, messages: Sequence[Message], *, add_generation_prompt: bool = True) -> list[tuple[str, bool]]:
         """The rendered template cut where what was said begins and ends, in order."""
         keys = [f"said-{secrets.token_hex(16)}" for _ in messages]
         said = {key: message["content"] for key, message in zip(keys, messages, strict=True)}
         held = [{**message, "content": key} for key, message in zip(keys, messages, strict=True)]
         assert self.template is not None
-        left = render(self.template, messages=held, marks=self.marks)
+        left = render(self.template, messages=held, marks=self.marks, add_generation_prompt=add_generation_prompt)
         found: list[tuple[str, bool]] = []
         while left:
             place, key = min(((left.find(key), key) for key in said if key in left), default=(-1, ""))

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from genwright.core import CapabilityError, Config, SpecError, StageSpec
+from genwright.core import CapabilityError, Config, SpecError, StageSpec, component
 from genwright.modalities.files.config import FilesConfig
 
 HUB = "hf:"
@@ -55,7 +55,7 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
         CapabilityError: the project is of another modality.
         SpecError: [fit] or [train] stand beside it.
     """
-    if modality != "text":
+    if modality not in component("codecs", "pretrained").modalities:
         raise CapabilityError(f"[base] is a language model, and this project's modality is '{modality}'")
     beside = [f"[{name}]" for name in ("fit", "train") if name in configs]
     if beside:

@@ -1,15 +1,10 @@
 """What the data stage reads from outside the store, as one digest. Planning calls this and downloads nothing."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from genwright.core.digest import file_digest, json_digest
-from genwright.modalities.files.config import FilesConfig
-from genwright.modalities.files.packages import identity
-from genwright.modalities.files.sources import list_files
-from genwright.modalities.text.config import SourceConfig
-from genwright.modalities.text.sources import HUB, hub_folder
+from genwright.core.digest import json_digest
+from genwright.modalities.text.fingerprint import source_identity
 
 
 def fingerprint(config: Any, root: Path) -> str:
@@ -18,20 +13,4 @@ def fingerprint(config: Any, root: Path) -> str:
     Raises:
         GenwrightError: a source names nothing, or steps out of the project.
     """
-    return json_digest([_source(source, root) for source in config.sources])
-
-
-def _source(source: FilesConfig, root: Path) -> list[Any]:
-    archive = identity(source, root=root)
-    if archive is not None:
-        return archive
-    if isinstance(source, SourceConfig) and source.path.startswith(HUB):
-        folder = hub_folder(source, root=root)
-        if folder is None:
-            return [source.path, source.subset, source.split, source.revision]
-        files = [(path.relative_to(folder).as_posix(), path) for path in sorted(folder.rglob("*")) if path.is_file()]
-    else:
-        files = [(file.name, file.path) for file in list_files(source, root=root)]
-    with ThreadPoolExecutor() as pool:
-        digests = pool.map(file_digest, [path for _, path in files])
-        return [[name, digest] for (name, _), digest in zip(files, digests, strict=True)]
+    return json_digest([source_identity(source, root) for source in config.sources])

@@ -6,9 +6,15 @@ from genwright.core.claim import ClaimDraft, Derivation
 from genwright.stages.evaluate.config import EvaluateConfig
 
 
-def likelihood_claims(config: EvaluateConfig, /, *, ngram_order: int) -> list[ClaimDraft]:
-    """Bits per byte of the system and each reference, their paired differences with tests, and perplexity."""
-    references = {"uniform": "uniform over bytes", "ngram": f"n-gram, order {ngram_order}"}
+def likelihood_claims(
+    config: EvaluateConfig, /, *, ngram_order: int, changed_by: str | None = None
+) -> list[ClaimDraft]:
+    """Bits per byte of the system and each reference, their paired differences with tests, and perplexity.
+
+    Where the stage `changed_by` made the model of another one, that is a reference, too.
+    """
+    references = {"parent": f"before [{changed_by}]"} if changed_by else {}
+    references |= {"uniform": "uniform over bytes", "ngram": f"n-gram, order {ngram_order}"}
     if config.references.xz == "on":
         references |= {
             "xz": "xz -9e, test documents together",
@@ -18,6 +24,10 @@ def likelihood_claims(config: EvaluateConfig, /, *, ngram_order: int) -> list[Cl
     drafts += [_bits_per_byte(config, name, label) for name, label in references.items()]
     for name, label in references.items():
         drafts += _against(config, name, label)
+    if changed_by:
+        over = _ratio(config, "bits_model", "bits_parent")
+        ratio = _draft("bits_per_byte_ratio", "1", over, better="lower")
+        drafts.append(replace(ratio, label=f"system over before [{changed_by}]"))
     perplexity = replace(_ratio(config, "nats_model", "tokens"), transform="exp")
     drafts.append(_draft("perplexity_per_token", "1", perplexity, better="lower"))
     return drafts

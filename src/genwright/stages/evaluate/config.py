@@ -1,10 +1,10 @@
 """Settings and declaration of the evaluate stage."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, create_model
+from pydantic import Field, create_model, model_validator
 
-from genwright.core import Config, StageSpec, modality_component
+from genwright.core import Config, StageSpec, component_field, modality_component
 from genwright.families import SamplingConfig
 from genwright.systems.manifest import PropertiesManifest
 
@@ -74,11 +74,51 @@ class RowEvaluateConfig(Config):
     resamples: int = Field(default=2000, ge=100, le=100_000)
 
 
+OWN_NAMES = ("system", "parent", "plain")
+
+
+class AgainstConfig(Config):
+    """Another system that answers the same questions.
+
+    `model` names the stage whose model answers (`base`, `train`, `prune`, `adapt`, `compress`; None: the system's own),
+    `prompt` the pattern that it is asked by (None: as the questions are).
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9 -]*$")
+    model: Literal["base", "train", "prune", "adapt", "compress"] | None = None
+    prompt: component_field("prompts", optional=True) = None  # type: ignore[valid-type]
+
+
+class AnswerEvaluateConfig(Config):
+    """How held-out questions are asked, and what the answers are compared with.
+
+    `num_questions` of the test split are drawn (None: all); all systems answer the same ones in at most `max_tokens`
+    tokens. A prompt that was searched brings its own sampling.
+    """
+
+    sampling: SamplingConfig = SamplingConfig(temperature=0.0)
+    num_questions: int | None = Field(default=None, ge=1)
+    max_tokens: int = Field(default=64, ge=1, le=100_000)
+    against: tuple[AgainstConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [one.name for one in self.against]
+        taken = sorted({name for name in names if names.count(name) > 1 or name in OWN_NAMES})
+        if taken:
+            raise ValueError(f"against: the name '{taken[0]}' is taken; give each system its own")
+        return self
+
+
 def config_for(modality: str, /) -> type[Config]:
     """The settings for a modality, with its own metrics."""
     entry = modality_component(modality)
     if entry.metrics is None:
         return EvaluateConfig
+    if entry.answers:
+        return create_model(
+            "AnswerEvaluateConfig", __base__=AnswerEvaluateConfig, metrics=(entry.metrics, entry.metrics())
+        )
     source: Any = entry.config | None
     return create_model(
         "RowEvaluateConfig",
@@ -95,6 +135,7 @@ STAGE = StageSpec(
     config=EvaluateConfig,
     run="genwright.stages.evaluate.run:run",
     inputs=("dataset", "codec", "model"),
+    optional=("prompt", "model:base", "model:train", "model:prune", "model:adapt", "model:compress"),
     outputs={"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"},
     libraries=("torch", "numpy", "scipy", "tokenizers"),
     config_for="genwright.stages.evaluate.config:config_for",

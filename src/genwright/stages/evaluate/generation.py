@@ -12,9 +12,8 @@ from genwright.core import Context
 from genwright.detect.overlap import Corpus
 from genwright.modalities.dataset import read_texts
 from genwright.stages.evaluate.config import EvaluateConfig
+from genwright.systems.batches import complete
 from genwright.systems.local import LocalSystem
-
-AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -61,18 +60,15 @@ def _opening(text: str, num_characters: int) -> str:
 
 
 def _generate(prompts: Sequence[str], *, system: LocalSystem, config: EvaluateConfig, context: Context) -> list[str]:
-    texts: list[str] = []
-    with context.progress.task("generate samples", total=len(prompts)) as task:
-        for at in range(0, len(prompts), AT_ONCE):
-            requests = [
-                system.request(
-                    prompt, max_tokens=config.generation.max_tokens, seed=context.seed_for(f"sample {number}")
-                )
-                for number, prompt in enumerate(prompts[at : at + AT_ONCE], start=at)
-            ]
-            texts += [completion.text for completion in system.generate(requests)]
-            task.advance(len(requests))
-    return texts
+    made = complete(
+        system,
+        prompts,
+        max_tokens=config.generation.max_tokens,
+        seeds=[context.seed_for(f"sample {number}") for number in range(len(prompts))],
+        progress=context.progress,
+        title="generate samples",
+    )
+    return [completion.text for completion in made]
 
 
 def _word_columns(texts: Sequence[str], of: str) -> dict[str, list[float | None]]:

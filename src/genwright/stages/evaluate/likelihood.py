@@ -10,6 +10,7 @@ from genwright.measure.ngram import Ngram
 from genwright.modalities.dataset import read_texts
 from genwright.stages.evaluate.config import EvaluateConfig
 from genwright.systems.local import LocalSystem
+from genwright.systems.requests import DocumentScore
 
 NATS_PER_BIT = 0.6931471805599453
 AT_ONCE = 16
@@ -41,15 +42,25 @@ def score_documents(
 
 
 def _model_columns(texts: Sequence[str], *, system: LocalSystem, context: Context) -> Table:
-    bits: list[float] = []
-    tokens: list[int] = []
+    scores = _scored(texts, system=system, context=context)
+    bits = [score.nats / NATS_PER_BIT for score in scores]
+    tokens = [score.num_tokens for score in scores]
+    return {"tokens": tokens, "bits_model": bits, "nats_model": [value * NATS_PER_BIT for value in bits]}
+
+
+def bits_of(texts: Sequence[str], *, system: LocalSystem, context: Context) -> list[float]:
+    """Bits that each text costs under a system."""
+    return [score.nats / NATS_PER_BIT for score in _scored(texts, system=system, context=context)]
+
+
+def _scored(texts: Sequence[str], *, system: LocalSystem, context: Context) -> list[DocumentScore]:
+    scores: list[DocumentScore] = []
     with context.progress.task("score test documents", total=len(texts)) as task:
         for at in range(0, len(texts), AT_ONCE):
-            scores = system.log_prob(texts[at : at + AT_ONCE])
-            bits += [score.nats / NATS_PER_BIT for score in scores]
-            tokens += [score.num_tokens for score in scores]
-            task.advance(len(scores))
-    return {"tokens": tokens, "bits_model": bits, "nats_model": [value * NATS_PER_BIT for value in bits]}
+            part = system.log_prob(texts[at : at + AT_ONCE])
+            scores += part
+            task.advance(len(part))
+    return scores
 
 
 def _best_ngram(config: EvaluateConfig, context: Context) -> Ngram:

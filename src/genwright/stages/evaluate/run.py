@@ -1,7 +1,8 @@
 """The evaluate stage: the system that may be released, scored on held-out documents beside its references."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -9,12 +10,15 @@ from genwright.core import Artifact, Context, DataError, Produced, StageResult, 
 from genwright.core.digest import entries_digest, folder_entries
 from genwright.measure import write_scores
 from genwright.modalities.dataset import read_split
+from genwright.stages.evaluate.answers import evaluate_answers
 from genwright.stages.evaluate.claims import generation_claims, likelihood_claims
 from genwright.stages.evaluate.config import EvaluateConfig
 from genwright.stages.evaluate.generation import generate_samples, write_samples
-from genwright.stages.evaluate.likelihood import score_documents
+from genwright.stages.evaluate.likelihood import bits_of, score_documents
+from genwright.stages.evaluate.parents import parent
 from genwright.stages.evaluate.rows import evaluate_rows
 from genwright.systems import Manifest, load_system, write_manifest
+from genwright.systems.load import backend_for
 
 
 def run(config: EvaluateConfig, context: Context, /) -> StageResult:
@@ -24,7 +28,10 @@ def run(config: EvaluateConfig, context: Context, /) -> StageResult:
         DataError: the test split is empty.
     """
     torch.set_num_threads(int(context.facts.get("threads", torch.get_num_threads())))
-    if modality_component(context.modality).rows:
+    entry = modality_component(context.modality)
+    if entry.answers:
+        return evaluate_answers(config, context)
+    if entry.rows:
         return evaluate_rows(config, context)
     documents = list(read_split(context.inputs["dataset"].path, split="test", columns=("id", "group", "text")))
     if not documents:
@@ -33,11 +40,17 @@ def run(config: EvaluateConfig, context: Context, /) -> StageResult:
         )
     folder = context.folder("system")
     manifest = Manifest(
-        model=context.inputs["model"].digest, codec=context.inputs["codec"].digest, sampling=config.sampling
+        backend=backend_for(context.inputs["model"].path),
+        model=context.inputs["model"].digest,
+        codec=context.inputs["codec"].digest,
+        sampling=config.sampling,
     )
     write_manifest(manifest, folder=folder)
     system = load_system(folder, locate=_locate(context), device=context.device)
     columns, order = score_documents(documents, system=system, config=config, context=context)
+    changed = parent(context)
+    if changed is not None:
+        columns |= _parent_columns(documents, changed[1], manifest=manifest, context=context)
     scores = context.folder("scores")
     write_scores(scores, columns)
     samples = generate_samples(documents, system=system, config=config, context=context)
@@ -50,8 +63,22 @@ def run(config: EvaluateConfig, context: Context, /) -> StageResult:
             "samples": Produced("samples", context.scratch / "samples"),
             "generation_scores": Produced("scores", context.scratch / "generation_scores"),
         },
-        [*likelihood_claims(config, ngram_order=order), *generation_claims(config, num_samples=len(samples.texts))],
+        [
+            *likelihood_claims(config, ngram_order=order, changed_by=changed and changed[0]),
+            *generation_claims(config, num_samples=len(samples.texts)),
+        ],
     )
+
+
+def _parent_columns(
+    documents: Sequence[Mapping[str, Any]], model: Artifact, *, manifest: Manifest, context: Context
+) -> dict[str, list[Any]]:
+    """Bits of each document under the model before it was changed."""
+    folder = context.folder("parent")
+    changed = {"backend": backend_for(model.path), "model": model.digest}
+    write_manifest(manifest.model_copy(update=changed), folder=folder)
+    before = load_system(folder, locate=_locate(context), device=context.device)
+    return {"bits_parent": bits_of([str(document["text"]) for document in documents], system=before, context=context)}
 
 
 def _locate(context: Context) -> Callable[[str], Path]:

@@ -13,12 +13,12 @@ from genwright.measure import write_scores
 from genwright.modalities.codec import load_codec
 from genwright.stages.train.config import TrainConfig
 from genwright.stages.train.fitting import fit_in_one_pass
-from genwright.stages.train.log import claims, log_columns
 from genwright.stages.train.private import privacy_claim
 from genwright.stages.train.sampled import row_material
 from genwright.stages.train.shape import Resolved, resolve
 from genwright.stages.train.streamed import Material, stream_material
 from genwright.trainer import distributed
+from genwright.trainer.log import claims, log_columns
 from genwright.trainer.loop import Job, Outcome, train
 
 

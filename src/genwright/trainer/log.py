@@ -40,8 +40,9 @@ def _draft(metric: str, unit: str, derivation: Derivation, **more: object) -> Cl
     return ClaimDraft("model", metric, unit, "training_log", derivation, **more)  # type: ignore[arg-type]
 
 
-def claims(*, validated: bool, unit: str) -> Sequence[ClaimDraft]:
-    """What the log says of the model and of the run; `unit` is a token or a sample."""
+def claims(*, validated: bool, unit: str, loss_unit: str | None = None) -> Sequence[ClaimDraft]:
+    """What the log says of the model and of the run; `unit` is a token or a sample, and `loss_unit` that of losses."""
+    loss = f"nats/{loss_unit or unit}"
     drafts = [
         _draft("parameters", "parameters", Derivation("max", {"value": "num_parameters"})),
         _draft(f"training_{unit}s", f"{unit}s", Derivation("max", {"value": "units"})),
@@ -54,9 +55,9 @@ def claims(*, validated: bool, unit: str) -> Sequence[ClaimDraft]:
     ]
     if validated:
         kept = Derivation("mean", {"value": "validation_loss"}, where={"kept": True})
-        drafts.append(_draft("validation_loss", f"nats/{unit}", kept, better="lower", data="dataset"))
+        drafts.append(_draft("validation_loss", loss, kept, better="lower", data="dataset"))
         # Beside the one that was kept it shows a training that went wrong after it.
         last = Derivation("mean", {"value": "validation_loss"}, where={"last": True})
         shared = {"better": "lower", "data": "dataset", "headline": False}
-        drafts.append(_draft("final_validation_loss", f"nats/{unit}", last, **shared))
+        drafts.append(_draft("final_validation_loss", loss, last, **shared))
     return drafts

@@ -1,0 +1,1 @@
+"""Chats: what a user asks, and what is to be answered."""

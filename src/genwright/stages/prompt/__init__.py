@@ -1,0 +1,1 @@
+"""The prompt stage: patterns and their parameters, searched on questions of their own."""

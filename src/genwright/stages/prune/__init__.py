@@ -1,0 +1,1 @@
+"""The prune stage: what a transformer can do without, taken out."""

@@ -1,0 +1,80 @@
+"""A system whose model is a GGUF file: llama.cpp answers, and torch says how likely texts are under its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from genwright.core import CapabilityError
+from genwright.core.protocols import Codec, TokenShape
+from genwright.families.store import GGUF, read_facts, read_shape
+from genwright.modalities.codec import load_codec
+from genwright.systems.llama.decoder import LlamaDecoder
+from genwright.systems.llama.process import EngineSettings, LlamaProcess
+from genwright.systems.local import LocalSystem
+from genwright.systems.manifest import Manifest
+from genwright.systems.requests import Chat, DocumentScore
+from genwright.systems.tokens import TokenSystem
+
+EVERY_LAYER = 999
+WHOLE_TYPES = ("f32", "f16", "bf16")
+
+
+class GgufSystem(TokenSystem):
+    """Continues texts by llama.cpp in a child process, which starts with the first request."""
+
+    def __init__(
+        self, model: Path, *, codec: Codec, shape: TokenShape, manifest: Manifest, codec_folder: Path, device: str
+    ) -> None:
+        super().__init__(codec=codec, manifest=manifest, context_tokens=shape.context_tokens)
+        self._model, self._codec_folder, self._device = model, codec_folder, device
+        self._file_type = read_facts(model).get("file_type")
+        self._decoders: dict[int, LlamaDecoder] = {}
+
+    @classmethod
+    def load(cls, manifest: Manifest, /, *, locate: Callable[[str], Path], device: str = "cpu") -> GgufSystem:
+        """The system of that manifest; `locate` gives an artifact's folder by its digest.
+
+        Raises:
+            CapabilityError: model and codec do not fit.
+        """
+        model, codec_folder = locate(manifest.model), locate(manifest.codec)
+        shape, codec = read_shape(model), load_codec(codec_folder)
+        if codec.vocab_size != shape.vocab_size:
+            raise CapabilityError(
+                f"the model knows {shape.vocab_size} tokens and the codec {codec.vocab_size}",
+                hint="evaluate the model with the codec it was trained with",
+            )
+        return cls(model, codec=codec, shape=shape, manifest=manifest, codec_folder=codec_folder, device=device)
+
+    def decoder(self, num_slots: int, /) -> LlamaDecoder:
+        """A decoder with a child process of its own, or the one that there is for so many slots."""
+        slots = max(num_slots, 1)
+        if slots not in self._decoders:
+            settings = EngineSettings(
+                model=str(self._model / GGUF),
+                context_tokens=self.context_tokens,
+                num_slots=slots,
+                threads=torch.get_num_threads(),
+                exact=self._file_type in WHOLE_TYPES,
+                gpu_layers=0 if self._device == "cpu" else EVERY_LAYER,
+            )
+            self._decoders[slots] = LlamaDecoder(LlamaProcess(settings), codec=self.codec, num_slots=slots)
+        return self._decoders[slots]
+
+    @cached_property
+    def twin(self) -> LocalSystem:
+        """The same weights, as the file rounds them, in the net of this house."""
+        folders = {self.manifest.model: self._model, self.manifest.codec: self._codec_folder}
+        return LocalSystem.load(self.manifest, locate=folders.__getitem__)
+
+    def log_prob(self, texts: Sequence[str], /) -> list[DocumentScore]:
+        """How likely each text is under the file's weights, in float32 (llama.cpp rounds what it multiplies)."""
+        return self.twin.log_prob(texts)
+
+    def answer_log_prob(self, questions: Sequence[str | Chat], answers: Sequence[str], /) -> list[DocumentScore]:
+        """How likely each answer is behind its question, in the same way."""
+        return self.twin.answer_log_prob(questions, answers)

@@ -14,6 +14,7 @@ from genwright.core.protocols import Codec, TokenShape
 from genwright.families.gguf_store import FileType
 from genwright.families.store import GGUF, read_facts, read_shape
 from genwright.modalities.codec import load_codec
+from genwright.systems.llama.agreement import compare_marks
 from genwright.systems.llama.decoder import LlamaDecoder
 from genwright.systems.llama.process import EngineSettings, LlamaProcess
 from genwright.systems.local import LocalSystem
@@ -73,6 +74,10 @@ class GgufSystem(TokenSystem):
         """The same weights, as the file rounds them, in the net of this house."""
         folders = {self.manifest.model: self._model, self.manifest.codec: self._codec_folder}
         return LocalSystem.load(self.manifest, locate=folders.__getitem__)
+
+    def marks_compared(self) -> dict[str, bool]:
+        """Whether template, tokens and marks in the GGUF file are, byte by byte, those of the codec."""
+        return compare_marks(self._model / GGUF, codec=self.codec, codec_folder=self._codec_folder)
 
     def export_hf(self, folder: Path, /) -> tuple[Path, ...]:
         """Writes a folder that `transformers` loads, with the file's weights in float32."""

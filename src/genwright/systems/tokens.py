@@ -11,6 +11,7 @@ from genwright.core.protocols import Codec
 from genwright.families import SamplingConfig
 from genwright.families.decoding import DecodedToken, DecodeRequest, LostStream, TokenDecoder, stream
 from genwright.families.text_stream import TextStream
+from genwright.systems.grammar import compiled
 from genwright.systems.manifest import Manifest
 from genwright.systems.requests import Chat, Completion, GenerationRequest
 
@@ -51,6 +52,14 @@ class TokenSystem(ABC):
         asked = sampling.model_dump() if isinstance(sampling, Config) else dict(sampling or {})
         settings = SamplingConfig.parse({**self.sampling.model_dump(), **asked}, where="sampling")
         return GenerationRequest(prompt, max_tokens, settings, seed, tuple(stop), num_top_logprobs)
+
+    def check_schema(self, json_schema: str, /) -> None:
+        """Passes where answers can be made to fit that schema.
+
+        Raises:
+            CapabilityError: they cannot.
+        """
+        compiled(json_schema)
 
     def encode_request(self, prompt: str | Chat, /) -> tuple[int, ...]:
         """The tokens of a text to continue, or of a chat to answer."""
@@ -126,6 +135,7 @@ class _Progress:
             stop_ids=system.stop_ids,
             num_top_logprobs=request.num_top_logprobs,
             whole=whole and not request.stop,
+            json_schema=request.json_schema,
         )
         self._text_stream = TextStream(system.decode, stop=request.stop)
         self._pieces: list[str] = []

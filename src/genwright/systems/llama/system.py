@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from genwright.core import CapabilityError
@@ -97,6 +99,10 @@ class GgufSystem(TokenSystem):
     def log_prob(self, texts: Sequence[str], /) -> list[DocumentScore]:
         """How likely each text is under the file's weights, in float32 (llama.cpp rounds what it multiplies)."""
         return self.twin.log_prob(texts)
+
+    def embed(self, texts: Sequence[str], /) -> tuple[np.ndarray[Any, Any], list[int]]:
+        """Of each text a vector of length 1, computed likewise; and the numbers of tokens."""
+        return self.twin.embed(texts)
 
     def answer_log_prob(self, questions: Sequence[str | Chat], answers: Sequence[str], /) -> list[DocumentScore]:
         """How likely each answer is behind its question, in the same way."""

@@ -77,6 +77,7 @@ class TokenDecoder(Protocol):
         """New tokens, those of one stream in order; there may be none yet."""
 
 
+@runtime_checkable
 class Matcher(Protocol):
     """What a text may go on with."""
 

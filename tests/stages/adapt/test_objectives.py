@@ -71,8 +71,9 @@ def test_a_line_that_is_no_pair_is_named(adapt, tmp_path):
 def test_a_reward_rises(adapt):
     """Answers with the letter e are rewarded: the share of those without falls."""
     objective = {"kind": "grpo", "verifier": {"kind": "regex", "pattern": "[^e]*e.*"}, "max_tokens": 3, "kl": 0.01}
-    trainer = {"batch_samples": 4, "budget": {"steps": 24}, "log_lines": 24}
-    result = adapt(objective=objective, trainer=trainer)
+    rate = {"learning_rate": 0.01}
+    trainer = {"batch_samples": 4, "budget": {"steps": 24}, "log_lines": 24, "optimiser": rate}
+    result = adapt(method="full", objective=objective, trainer=trainer)
     wrong = logged(result, "train_loss")
     first, last = (sum(part) / len(part) for part in (wrong[:4], wrong[-4:]))
     assert last < first - 0.2, wrong

@@ -22,17 +22,23 @@ from genwright.project.recipes import new_project
 
 SHARED = ["project.threads=1", "evaluate.num_samples=100", "train.trainer.compile=off"]
 BY_PIECE = ["data.sources.0.group=piece", "data.split={validation = 0.2, test = 0.2}"]
-AUTOREGRESSIVE = "train.family={kind = 'autoregressive', cell_width = 96, cell_layers = 3}"
+AUTOREGRESSIVE = (
+    "train.family={kind = 'autoregressive', cell_width = 96, cell_layers = 3,"
+    " net = {kind = 'transformer', dropout = 0.1}}"
+)
+LSTM = "train.family={kind = 'autoregressive', cell_width = 192, cell_layers = 2, net = {kind = 'lstm', dropout = 0.2}}"
 ANY_ORDER = "train.family={kind = 'diffusion', net = {kind = 'bidirectional', width = 96, num_layers = 3}}"
 RUNS: dict[str, list[str]] = {
     "autoregressive, by melody": [AUTOREGRESSIVE],
     "autoregressive, by piece": [AUTOREGRESSIVE, *BY_PIECE],
+    "LSTM, by melody": [LSTM],
+    "LSTM, by piece": [LSTM, *BY_PIECE],
     "any order, by melody": [ANY_ORDER],
     "any order, by piece": [ANY_ORDER, *BY_PIECE],
     "Markov chain per voice, by melody": ["train.family=markov"],
     "Markov chain per voice, by piece": ["train.family=markov", *BY_PIECE],
 }
-GOALS = {"autoregressive": "at most 0.50", "any order": "at most 0.60 (bound)"}
+GOALS = {"autoregressive": "at most 0.50", "LSTM": "at most 0.56", "any order": "at most 0.60 (bound)"}
 VOICES = ("soprano", "alto", "tenor", "bass")
 HARMONISED = 48
 

@@ -2,12 +2,17 @@
 
 import itertools
 
+import pytest
 import torch
 
 from genwright.core.protocols import Clock, Given, Tokens, TokenShape
 from genwright.families import AutoregressiveConfig
 from genwright.families.any_order import AnyOrder
+from genwright.families.config import FamilyConfig
+from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.store import build_family
+from genwright.nets import TransformerConfig
+from genwright.nets.backbones import MlpConfig
 
 SHAPE = TokenShape(vocab_size=9, bos_id=7, eos_id=8, context_tokens=3, cells=((0, 2), (2, 3), (5, 2)))
 
@@ -54,3 +59,33 @@ def test_it_learns_completes_and_sums_to_one() -> None:
     ids = torch.tensor([[0, 2, 6]]).expand(50, 3)
     completed = family.sample(50, given=Given(Tokens(ids), known), rng=torch.Generator().manual_seed(5)).ids
     assert (completed[:, 2] == 6).all() and (completed[:, 0] == 1).float().mean() > 0.9
+
+
+def test_each_row_is_drawn_in_an_order_of_its_own() -> None:
+    family = trained(1)
+    sure = torch.zeros(1, family.shape.vocab_size)
+
+    def scores(ids: torch.Tensor, known: torch.Tensor, cond: object) -> torch.Tensor:
+        """A cell that is drawn before the other two holds its second value, the others hold their first."""
+        out = sure.repeat(len(ids), 1)
+        for first, _ in family.shape.cells:
+            out[:, first] = torch.where(known.any(1), 50.0, 0.0)
+            out[:, first + 1] = torch.where(known.any(1), 0.0, 50.0)
+        return out
+
+    family.scores = scores  # type: ignore[method-assign]
+    ids = family.sample(60, rng=torch.Generator().manual_seed(2)).ids
+    began = ids - torch.tensor([first for first, _ in family.shape.cells])
+    assert (began.sum(1) == 1).all() and (began.sum(0) > 5).all()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [AutoregressiveConfig(net=TransformerConfig(dropout=0.5)), DiffusionConfig(net=MlpConfig(dropout=0.5))],
+)
+def test_dropout_is_of_training_alone(config: FamilyConfig) -> None:
+    family = build_family(config.resolve(depth=1, shape=SHAPE), shape=SHAPE, seed=1)
+    torch.nn.init.normal_(family.net.out.weight)
+    ids, known = torch.tensor([[0, 2, 5]]), torch.ones(1, 3, dtype=torch.bool)
+    assert not torch.equal(family.train().scores(ids, known, None), family.scores(ids, known, None))
+    assert torch.equal(family.eval().scores(ids, known, None), family.scores(ids, known, None))

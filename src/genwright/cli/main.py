@@ -50,6 +50,11 @@ def _id(p: argparse.ArgumentParser) -> None:
     p.add_argument("id", metavar="ID", help="the start of a run, artifact, claim, verdict or policy id")
 
 
+def _two_ids(p: argparse.ArgumentParser) -> None:
+    for name in ("a", "b"):
+        p.add_argument(name, metavar=name.upper(), help="the start of an artifact's id")
+
+
 def _claims(p: argparse.ArgumentParser) -> None:
     p.add_argument("--metric", help="only this metric")
     p.add_argument("--run", help="only claims of this run (start of its id)")
@@ -160,6 +165,7 @@ COMMANDS = {
     "plan": Command("show what a run would do", _plan, HERE + "life:plan"),
     "status": Command("show stages, releases and costs", _none, HERE + "evidence:status"),
     "show": Command("show one run, artifact, claim, verdict or policy", _id, HERE + "evidence:show"),
+    "diff": Command("show how one artifact differs from another", _two_ids, HERE + "evidence:diff"),
     "claims": Command("list claims", _claims, HERE + "evidence:claims"),
     "compare": Command("compare variants, runs or systems, paired", _compare, HERE + "evidence:compare"),
     "generate": Command("generate with a released system", _generate, HERE + "systems:generate"),

@@ -10,18 +10,20 @@ from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Tokens, TokenShape
 from genwright.families.cell_net import TrainedInAnyOrder
 from genwright.families.config import AutoregressiveConfig
-from genwright.families.requests import asked, draw, known_cells
+from genwright.families.filling import fill_in
+from genwright.families.requests import asked, known_cells
 
 
 class AnyOrder(TrainedInAnyOrder):
     """One net predicts every unknown cell from the known ones; which are known is drawn anew for each row.
 
-    `log_prob` is the exact likelihood in the order of the layout, which is the order that samples are drawn in.
+    Each order is a model with an exact likelihood; `log_prob` is that of the layout's. Samples mix the orders, one
+    drawn for each row, which shows less of what any single one has not learnt.
     """
 
     def __init__(self, config: AutoregressiveConfig, *, shape: TokenShape) -> None:
         assert config.cell_width and config.cell_layers, "resolve() first"
-        super().__init__(shape, width=config.cell_width, num_layers=config.cell_layers)
+        super().__init__(shape, width=config.cell_width, num_layers=config.cell_layers, dropout=config.dropout)
         self.config = config
 
     @torch.no_grad()
@@ -41,7 +43,7 @@ class AnyOrder(TrainedInAnyOrder):
         temperature: float = 1.0,
         rng: torch.Generator | None = None,
     ) -> Tokens:
-        """`n` rows: cells that are given stay, the others are drawn one after another.
+        """`n` rows: cells that are given stay, the others are drawn one after another, each row in an order of its own.
 
         Raises:
             CapabilityError: arguments that do not fit; `steps` is asked for, and there are as many as unknown cells.
@@ -53,11 +55,5 @@ class AnyOrder(TrainedInAnyOrder):
             self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
         )
         ids, known = known_cells(given, n=n, cells=len(self.shape.cells), device=device)
-        for cell in range(ids.shape[1]):
-            logits = self.own(cell, self.scores(ids, known, told))
-            if guidance != 1.0:
-                logits = torch.lerp(self.own(cell, self.scores(ids, known, None)), logits, guidance)
-            drawn = draw(logits, temperature=temperature, rng=rng)
-            ids[:, cell] = torch.where(known[:, cell], ids[:, cell], drawn + self.shape.cells[cell][0])
-            known[:, cell] = True
-        return Tokens(ids, cond=told)
+        filled = fill_in(self, ids, known, cond=told, guidance=guidance, steps=None, temperature=temperature, rng=rng)
+        return Tokens(filled, cond=told)

@@ -19,14 +19,18 @@ class CellNet(nn.Module):
     Cells have ids of their own, so that one sum of embeddings says which cells are known, and as what.
     """
 
-    def __init__(self, shape: TokenShape, *, width: int, num_layers: int, d_read: int = 0) -> None:
+    def __init__(
+        self, shape: TokenShape, *, width: int, num_layers: int, d_read: int = 0, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.shape = shape
         count = len(shape.cells)
         self.known_embedding = nn.Embedding(shape.vocab_size, width)
         self.unknown_embedding = nn.Embedding(count, width)
         self.read = nn.Linear(d_read, width, bias=False) if d_read else None
-        self.net = Mlp(width, shape.vocab_size, width=width, num_layers=num_layers, cond_size=shape.cond_size)
+        self.net = Mlp(
+            width, shape.vocab_size, width=width, num_layers=num_layers, cond_size=shape.cond_size, dropout=dropout
+        )
         for table in (self.known_embedding, self.unknown_embedding):
             nn.init.normal_(table.weight, std=count**-0.5)
             table.weight.is_embedding = True  # type: ignore[attr-defined]

@@ -9,30 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
 from genwright.core.protocols import Bound, Tokens, TokenShape
 from genwright.families.cell_net import TrainedInAnyOrder
 from genwright.families.diffusion_config import DiffusionConfig
-from genwright.families.requests import asked, draw, guided, known_cells, uniform
-from genwright.nets.backbones import BackboneConfig
+from genwright.families.filling import fill_in
+from genwright.families.requests import asked, known_cells, uniform
+from genwright.nets.backbones import MlpConfig
 
 
 class MaskedCells(TrainedInAnyOrder):
     """p(x) by filling in masked cells, in any order."""
 
-    allowed: Tensor
-
     def __init__(self, config: DiffusionConfig, *, shape: TokenShape) -> None:
-        assert isinstance(config.net, BackboneConfig), "resolve() first"
+        assert isinstance(config.net, MlpConfig), "resolve() first"
         width, num_layers = config.net.sizes()
-        super().__init__(shape, width=width, num_layers=num_layers)
+        super().__init__(shape, width=width, num_layers=num_layers, dropout=config.net.dropout)
         self.config = config
-        allowed = torch.zeros(len(shape.cells), shape.vocab_size, dtype=torch.bool)
-        for place, (first, count) in enumerate(shape.cells):
-            allowed[place, first : first + count] = True
-        self.register_buffer("allowed", allowed, persistent=False)
 
     @torch.no_grad()
     def log_prob(self, batch: Tokens) -> Bound:
@@ -68,34 +61,10 @@ class MaskedCells(TrainedInAnyOrder):
         Raises:
             CapabilityError: arguments that do not fit.
         """
-        device = self.allowed.device
+        device = self.known_embedding.weight.device
         told = asked(
             self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
         )
         ids, known = known_cells(given, n=n, cells=len(self.shape.cells), device=device)
-        keys = uniform(ids.shape, rng=rng, device=device).masked_fill(known, 2.0)
-        rank, unknown = keys.argsort(1).argsort(1), (~known).sum(1)
-        turns = min(int(unknown.max()) if n else 0, steps or ids.shape[1])
-        for turn in range(turns):
-            low, high = (unknown * at // turns for at in (turn, turn + 1))
-            row, place = ((rank >= low[:, None]) & (rank < high[:, None]) & ~known).nonzero(as_tuple=True)
-            logits = self._guided(ids, known, told, guidance)[row].masked_fill(~self.allowed[place], -torch.inf)
-            ids[row, place] = draw(logits, temperature=temperature, rng=rng)
-            known[row, place] = True
-        return Tokens(ids, cond=told)
-
-    def _guided(
-        self, ids: Int[Tensor, "b p"], known: Tensor, cond: Tensor | None, guidance: float
-    ) -> Float[Tensor, "b v"]:
-        """Log-probabilities of each cell's values, under the condition."""
-        told = self._log_shares(self.scores(ids, known, cond))
-        if guidance == 1.0:
-            return told
-        return guided(self._log_shares(self.scores(ids, known, None)), told, guidance)
-
-    def _log_shares(self, scores: Float[Tensor, "b v"]) -> Float[Tensor, "b v"]:
-        parts = [self.own(cell, scores).log_softmax(1) for cell in range(len(self.shape.cells))]
-        out = torch.full_like(scores, -torch.inf)
-        for (first, count), part in zip(self.shape.cells, parts, strict=True):
-            out[:, first : first + count] = part
-        return out
+        filled = fill_in(self, ids, known, cond=told, guidance=guidance, steps=steps, temperature=temperature, rng=rng)
+        return Tokens(filled, cond=told)

@@ -69,6 +69,7 @@ class MlpConfig(BackboneConfig):
     layers_by_depth = 3
 
     kind: Literal["mlp"] = "mlp"
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
 
 
 class BidirectionalConfig(BackboneConfig):

@@ -34,7 +34,10 @@ class MlpBlock(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Vectors to vectors. The last layer starts at zero unless `zero_out` says otherwise."""
+    """Vectors to vectors. The last layer starts at zero unless `zero_out` says otherwise.
+
+    `dropout` is of what each block reads and passes on.
+    """
 
     def __init__(
         self,
@@ -47,8 +50,10 @@ class Mlp(nn.Module):
         timed: bool = False,
         normalised: bool = True,
         zero_out: bool = True,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.dropout = dropout
         self.context = Context(width, cond_size=cond_size, timed=timed)
         self.door = nn.Linear(d_in, width)
         blocks = (MlpBlock(width, d_context=self.context.width, normalised=normalised) for _ in range(num_layers))
@@ -69,7 +74,7 @@ class Mlp(nn.Module):
         told = self.context(time, cond, count=len(x))
         h = self.door(x.to(self.door.weight.dtype))
         for block in self.blocks:
-            h = block(h, told)
+            h = block(functional.dropout(h, self.dropout, self.training), told)
         out: Tensor = self.out(functional.silu(self.norm(h)))
         return out.to(torch.float32)
 
@@ -77,4 +82,5 @@ class Mlp(nn.Module):
 def mlp(config: MlpConfig, *, shape: VectorShape) -> Mlp:
     """The perceptron over vectors of that shape, told a time."""
     width, num_layers = config.sizes()
-    return Mlp(shape.size, shape.size, width=width, num_layers=num_layers, cond_size=shape.cond_size, timed=True)
+    size, told, dropout = shape.size, shape.cond_size, config.dropout
+    return Mlp(size, size, width=width, num_layers=num_layers, cond_size=told, timed=True, dropout=dropout)

@@ -6,16 +6,18 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from genwright.core.errors import GenwrightError
 from genwright.families.decoding import DecodeRequest
 from genwright.serve.engine import Engine, Job, Piece
 from genwright.serve.metrics import Metrics
+from genwright.serve.pattern_job import PatternJob
 from genwright.serve.problems import ApiError, error_body
 from genwright.serve.schemas import ChatRequest, CompletionRequest, GenerationRequest
 from genwright.serve.wire import Envelope, chat_choice, chat_delta, completion_choice, usage
+from genwright.systems.prompts.pattern import Call
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Answer:
     """The choices of one request: `jobs[i]` makes choice i, all share batches."""
 
     request: CompletionRequest | ChatRequest
-    jobs: list[Job]
+    jobs: Sequence[Job | PatternJob]
     prompt_tokens: int
     prompts: list[str]
     envelope: Envelope
@@ -48,6 +50,12 @@ class Answer:
     def with_logprobs(self) -> bool:
         """Whether log-probabilities were asked for."""
         return _wants_logprobs(self.request)
+
+    def _usage(self) -> dict[str, Any]:
+        """Tokens that were read and made; under a prompt pattern those of all its calls."""
+        patterns = [job for job in self.jobs if isinstance(job, PatternJob)]
+        read = sum(job.prompt_tokens for job in patterns) or self.prompt_tokens
+        return usage(read, self.completion_tokens + sum(job.hidden_tokens for job in patterns))
 
     def _prefix(self, index: int) -> str:
         echo = isinstance(self.request, CompletionRequest) and self.request.echo
@@ -69,9 +77,9 @@ class Answer:
         finally:
             for job in self.jobs:
                 job.cancelled = True
-        return self.envelope.body(choices, usage=usage(self.prompt_tokens, self.completion_tokens))
+        return self.envelope.body(choices, usage=self._usage())
 
-    async def _choice(self, index: int, job: Job) -> dict[str, Any]:
+    async def _choice(self, index: int, job: Job | PatternJob) -> dict[str, Any]:
         pieces = [self._count(piece) async for piece in job.pieces()]
         text = self._prefix(index) + "".join(piece.text for piece in pieces)
         make = chat_choice if self.is_chat else completion_choice
@@ -103,7 +111,7 @@ class Answer:
             for choice in self._choices_of(index, piece, offsets):
                 yield self.envelope.body([choice], chunk=True, **more)
         if more:
-            counted = usage(self.prompt_tokens, self.completion_tokens)
+            counted = self._usage()
             yield self.envelope.body([], chunk=True, usage=counted)
 
     def _delta(self, index: int, delta: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +143,7 @@ class Answer:
         """Pieces of all choices as they come."""
         queue: asyncio.Queue[tuple[int, Piece | BaseException | None]] = asyncio.Queue()
 
-        async def pump(index: int, job: Job) -> None:
+        async def pump(index: int, job: Job | PatternJob) -> None:
             try:
                 async with aclosing(job.pieces()) as pieces:
                     async for piece in pieces:
@@ -189,11 +197,11 @@ def submit(
         _check_length(len(ids), engine.system.context_tokens)
     base = request.seed if request.seed is not None else secrets.randbits(62)
     make = _maker(request, engine, budget)
-    jobs: list[Job] = []
+    jobs: list[Job | PatternJob] = []
     try:
         for ids in encoded:
             for _ in range(request.n or 1):
-                jobs.append(engine.submit(make(ids, base + len(jobs)), stop=request.stops))
+                jobs.append(_job(request, ids, base + len(jobs), engine=engine, make=make))
     except GenwrightError:
         for job in jobs:
             job.cancelled = True
@@ -202,6 +210,31 @@ def submit(
     metrics.prompt_tokens.inc(prompt_tokens)
     envelope = Envelope("chat.completion" if isinstance(request, ChatRequest) else "text_completion", request.model)
     return Answer(request, jobs, prompt_tokens, list(prompts), envelope, metrics)
+
+
+Make = Callable[[tuple[int, ...], int], DecodeRequest]
+SEEDS_PER_CHOICE = 1 << 20
+
+
+def _job(
+    request: CompletionRequest | ChatRequest, ids: tuple[int, ...], seed: int, *, engine: Engine, make: Make
+) -> Job | PatternJob:
+    """One choice: a chat of a system with a prompt goes through its pattern."""
+    pattern = getattr(engine.system, "pattern", None)
+    if pattern is None or not isinstance(request, ChatRequest):
+        return engine.submit(make(ids, seed), stop=request.stops)
+
+    def ask(call: Call, number: int) -> Job:
+        asked = make(engine.system.encode_chat(call.chat), seed + SEEDS_PER_CHOICE * number)
+        _check_length(len(asked.prompt_ids), engine.system.context_tokens)
+        if call.temperature is not None and request.temperature is None:
+            cooler = asked.sampling.model_copy(update={"temperature": call.temperature})
+            asked = replace(asked, sampling=cooler)
+        # A text that a pattern ends is a stream of pieces until then.
+        asked = replace(asked, whole=asked.whole and not call.stop)
+        return engine.submit(asked, stop=(*request.stops, *call.stop))
+
+    return PatternJob(pattern, tuple((one.role, one.text) for one in request.messages), submit=ask)
 
 
 def _budget(request: GenerationRequest, limits: Limits) -> int:
@@ -228,9 +261,7 @@ def _check_length(num_tokens: int, context_tokens: int) -> None:
         )
 
 
-def _maker(
-    request: CompletionRequest | ChatRequest, engine: Engine, budget: int
-) -> Callable[[tuple[int, ...], int], DecodeRequest]:
+def _maker(request: CompletionRequest | ChatRequest, engine: Engine, budget: int) -> Make:
     asked = {
         name: value
         for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")

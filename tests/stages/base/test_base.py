@@ -20,7 +20,6 @@ from genwright.systems.local import LocalSystem
 from .models import KINDS, MARKS, SHAPE, TEMPLATE, TEXTS, write_model
 
 
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return write_model(tmp_path_factory.mktemp("base") / "model")

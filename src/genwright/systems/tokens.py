@@ -18,6 +18,27 @@ from genwright.systems.requests import Chat, Completion, GenerationRequest
 SLOTS = 16
 
 
+def request_of(
+    prompt: str | Chat,
+    own: SamplingConfig,
+    sampling: Mapping[str, Any] | Config | None,
+    /,
+    *,
+    max_tokens: int,
+    seed: int = 0,
+    stop: Sequence[str] = (),
+    num_top_logprobs: int = 0,
+) -> GenerationRequest:
+    """A request with a system's own sampling where nothing else is said.
+
+    Raises:
+        SpecError: a sampling value is unknown or out of range.
+    """
+    asked = sampling.model_dump() if isinstance(sampling, Config) else dict(sampling or {})
+    settings = SamplingConfig.parse({**own.model_dump(), **asked}, where="sampling")
+    return GenerationRequest(prompt, max_tokens, settings, seed, tuple(stop), num_top_logprobs)
+
+
 class TokenSystem(ABC):
     """Continues texts and answers chats."""
 
@@ -49,9 +70,15 @@ class TokenSystem(ABC):
         Raises:
             SpecError: a sampling value is unknown or out of range.
         """
-        asked = sampling.model_dump() if isinstance(sampling, Config) else dict(sampling or {})
-        settings = SamplingConfig.parse({**self.sampling.model_dump(), **asked}, where="sampling")
-        return GenerationRequest(prompt, max_tokens, settings, seed, tuple(stop), num_top_logprobs)
+        return request_of(
+            prompt,
+            self.sampling,
+            sampling,
+            max_tokens=max_tokens,
+            seed=seed,
+            stop=stop,
+            num_top_logprobs=num_top_logprobs,
+        )
 
     def check_schema(self, json_schema: str, /) -> None:
         """Passes where answers can be made to fit that schema.

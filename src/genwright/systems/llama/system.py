@@ -29,7 +29,7 @@ WHOLE_TYPES = ("f32", "f16", "bf16")
 
 
 class GgufSystem(TokenSystem):
-    """Continues texts by llama.cpp in a child process, which starts with the first request."""
+    """Continues texts by llama.cpp in a child process, which starts with the first decoder."""
 
     def __init__(
         self, model: Path, *, codec: Codec, shape: TokenShape, manifest: Manifest, codec_folder: Path, device: str
@@ -69,6 +69,7 @@ class GgufSystem(TokenSystem):
                 gpu_layers=0 if self._device == "cpu" else EVERY_LAYER,
             )
             self._decoder = LlamaDecoder(LlamaProcess(settings), codec=self.codec)
+            self._decoder.process.start()
         return self._decoder
 
     @cached_property

@@ -49,9 +49,9 @@ def make_system():
     return TinySystem(family, codec=BytesCodec(), manifest=manifest, codec_folder=folder)
 
 
-def start(*, keys=(), num_slots=4, max_queue=8, max_body_bytes=1 << 16):
+def start(*, system=None, keys=(), num_slots=4, max_queue=8, max_body_bytes=1 << 16):
     """(base address, engine, stop) of a running server."""
-    engine = Engine(make_system(), num_slots=num_slots, max_queue=max_queue)
+    engine = Engine(system or make_system(), num_slots=num_slots, max_queue=max_queue)
     served = Served(model="tiny", digest="d" * 64, keys=keys, max_body_bytes=max_body_bytes)
     app = create_app(engine, served=served)
     with socket.socket() as probe:

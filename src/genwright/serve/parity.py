@@ -112,7 +112,7 @@ def _rows(one: Asked, tested: Completion, served: dict[str, Any]) -> list[dict[s
 
 def _mark_rows(system: Any) -> list[dict[str, Any]]:
     """Template, special tokens and stop tokens, byte by byte, where the engine has its own beside the codec's."""
-    compared = getattr(system, "marks_compared", dict)()
+    compared: dict[str, bool] = getattr(system, "marks_compared", dict)()
     found = compared or {"the engine has none of its own": True}
     return [
         {"id": f"mark {what}", "group": "marks", "kind": "mark", "equal": float(same)} for what, same in found.items()

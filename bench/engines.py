@@ -1,4 +1,4 @@
-"""Tokens per processor second of a quantised SmolLM2-135M: torch, llama.cpp, and llama.cpp behind the gateway, by turns.
+"""Tokens per processor second of SmolLM2-135M: torch, llama.cpp (q4_0), and llama.cpp behind the gateway, by turns.
 
 python bench/engines.py    (reads the package; quantises once to q4_0; several minutes)
 

@@ -17,19 +17,17 @@ from genwright.modalities.text.bytes import BytesCodec
 from genwright.systems import Manifest
 from genwright.systems.llama.system import GgufSystem
 
-from .conftest import make_system
-
 pytest.importorskip("xllamacpp")
 MODEL, CODEC = "a" * 64, "c" * 64
 
 
 @pytest.fixture(name="gguf", scope="module")
-def fixture_gguf(start_server):
+def fixture_gguf(start_server, tiny_system):
     folder = Path(tempfile.mkdtemp())
     for name in ("model", "codec"):
         (folder / name).mkdir()
     BytesCodec().save(folder / "codec")
-    family = make_system().family
+    family = tiny_system().family
     save_gguf_family(folder / "model", family=family, codec_folder=folder / "codec", file_type="f32", facts={})
     manifest = Manifest(backend="gguf", model=MODEL, codec=CODEC)
     system = GgufSystem.load(manifest, locate={MODEL: folder / "model", CODEC: folder / "codec"}.__getitem__)

@@ -147,7 +147,11 @@ def _gc(p: argparse.ArgumentParser) -> None:
 
 def _export(p: argparse.ArgumentParser) -> None:
     p.add_argument("system", metavar="ID", help="a release or system")
-    p.add_argument("folder", metavar="DIR", help="the Hugging Face folder to make")
+    p.add_argument("folder", metavar="PATH", help="the Hugging Face folder, or the GGUF file, to make")
+    p.add_argument("--format", choices=("hf", "gguf"), default="hf", help="what to write (default: %(default)s)")
+    p.add_argument(
+        "--type", default="f16", help="of a GGUF file: f32, bf16, f16, q8_0, q4_k_m, q4_0... (default: %(default)s)"
+    )
 
 
 def _completion(p: argparse.ArgumentParser) -> None:
@@ -176,7 +180,7 @@ COMMANDS = {
     "style": Command("draw a picture in the style of another one", _style, HERE + "pictures:style"),
     "restore": Command("denoise, enlarge or complete a picture", _restore, HERE + "pictures:restore"),
     "serve": Command("serve a released system over the OpenAI API", _serve, HERE + "systems:serve"),
-    "export": Command("write a system as a Hugging Face folder", _export, HERE + "systems:export"),
+    "export": Command("write a system as a Hugging Face folder, or a GGUF file", _export, HERE + "systems:export"),
     "verify": Command("hash everything again and derive every claim again", _none, HERE + "evidence:verify"),
     "gc": Command("free what no kept run refers to", _gc, HERE + "evidence:gc"),
     "doctor": Command("show versions, devices and extras", _none, HERE + "doctor:doctor"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
 import torch
 
-from genwright.core import CapabilityError
+from genwright.core import CapabilityError, SpecError
 from genwright.core.protocols import Codec
 from genwright.families.autoregressive import Autoregressive
 from genwright.families.decoding import Decoder
@@ -98,6 +99,9 @@ class LocalSystem(TokenSystem):
         """Writes one file that llama.cpp loads.
 
         Raises:
+            SpecError: there is no such type.
             CapabilityError: the net or the tokenizer has no layout there.
         """
+        if file_type not in get_args(FileType):
+            raise SpecError(f"there is no GGUF type '{file_type}'", hint=f"choose of {', '.join(get_args(FileType))}")
         write_gguf(self.family, codec_folder=self._codec_folder, out=out, file_type=file_type)

@@ -127,6 +127,7 @@ class LlamaDecoder:
             "n_predict": _most_tokens(request, context_tokens),
             "stream": not _is_whole(request),
             "return_tokens": True,
+            "cache_prompt": False,  # an answer follows from its own request, not from what was asked before
             "n_probs": max(1, request.num_top_logprobs) if request.with_logprobs else 0,
             "seed": request.seed & 0xFFFFFFFF,
             "temperature": sampling.temperature,

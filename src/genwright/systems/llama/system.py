@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,8 +11,10 @@ import torch
 
 from genwright.core import CapabilityError
 from genwright.core.protocols import Codec, TokenShape
+from genwright.families.gguf_store import FileType
 from genwright.families.store import GGUF, read_facts, read_shape
 from genwright.modalities.codec import load_codec
+from genwright.systems.llama.agreement import compare_marks
 from genwright.systems.llama.decoder import LlamaDecoder
 from genwright.systems.llama.process import EngineSettings, LlamaProcess
 from genwright.systems.local import LocalSystem
@@ -72,10 +75,29 @@ class GgufSystem(TokenSystem):
         folders = {self.manifest.model: self._model, self.manifest.codec: self._codec_folder}
         return LocalSystem.load(self.manifest, locate=folders.__getitem__)
 
+    def marks_compared(self) -> dict[str, bool]:
+        """Whether template, tokens and marks in the GGUF file are, byte by byte, those of the codec."""
+        return compare_marks(self._model / GGUF, codec=self.codec, codec_folder=self._codec_folder)
+
+    def export_hf(self, folder: Path, /) -> tuple[Path, ...]:
+        """Writes a folder that `transformers` loads, with the file's weights in float32."""
+        return self.twin.export_hf(folder)
+
+    def export_gguf(self, out: Path, /, *, file_type: FileType) -> None:
+        """The model's file: as it is, or quantised once more.
+
+        Raises:
+            SpecError: there is no such type.
+        """
+        if file_type == self._file_type:
+            shutil.copyfile(self._model / GGUF, out)
+        else:
+            self.twin.export_gguf(out, file_type=file_type)
+
     def log_prob(self, texts: Sequence[str], /) -> list[DocumentScore]:
         """How likely each text is under the file's weights, in float32 (llama.cpp rounds what it multiplies)."""
         return self.twin.log_prob(texts)
 
     def answer_log_prob(self, questions: Sequence[str | Chat], answers: Sequence[str], /) -> list[DocumentScore]:
-        """How likely each answer is behind its question, computed likewise."""
+        """How likely each answer is behind its question, in the same way."""
         return self.twin.answer_log_prob(questions, answers)

@@ -27,7 +27,7 @@ path = "chats.jsonl"
 validation = 0.2
 test = 0.2
 [adapt]
-trainer = { budget = { steps = 300 }, batch_samples = 8, checkpoint_seconds = 0.01 }
+trainer = { budget = { steps = 120 }, batch_samples = 8, checkpoint_seconds = 0.01 }
 """
 KILLS = 2
 

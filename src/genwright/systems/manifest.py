@@ -55,6 +55,11 @@ class Manifest(Config):
     properties: PropertiesManifest | None = None
 
 
+def backend_of(model: Path, /) -> Literal["local", "gguf"]:
+    """What runs the language model in that folder: llama.cpp where it is a GGUF file, else torch."""
+    return "gguf" if (model / "model.gguf").is_file() else "local"
+
+
 def write_manifest(manifest: Manifest, /, *, folder: Path) -> None:
     """Writes `manifest.json`; equal manifests give equal bytes."""
     (folder / NAME).write_bytes(canonical_json(manifest.model_dump(mode="json")) + b"\n")

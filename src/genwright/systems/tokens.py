@@ -18,7 +18,7 @@ SLOTS = 16
 
 
 class TokenSystem(ABC):
-    """Continues texts and answers chats. `prompt` of the manifest, where there is one, stands before every prompt."""
+    """Continues texts and answers chats."""
 
     capabilities = frozenset({"generate", "stream", "logprobs"})
 

@@ -32,7 +32,7 @@ class GgufSystem(TokenSystem):
         super().__init__(codec=codec, manifest=manifest, context_tokens=shape.context_tokens)
         self._model, self._codec_folder, self._device = model, codec_folder, device
         self._file_type = read_facts(model).get("file_type")
-        self._decoders: dict[int, LlamaDecoder] = {}
+        self._decoder: LlamaDecoder | None = None
 
     @classmethod
     def load(cls, manifest: Manifest, /, *, locate: Callable[[str], Path], device: str = "cpu") -> GgufSystem:
@@ -51,19 +51,20 @@ class GgufSystem(TokenSystem):
         return cls(model, codec=codec, shape=shape, manifest=manifest, codec_folder=codec_folder, device=device)
 
     def decoder(self, num_slots: int, /) -> LlamaDecoder:
-        """A decoder with a child process of its own, or the one that there is for so many slots."""
-        slots = max(num_slots, 1)
-        if slots not in self._decoders:
+        """A decoder of at least so many slots; there is one, and a larger one takes its place."""
+        if self._decoder is None or self._decoder.num_slots < num_slots:
+            if self._decoder is not None:
+                self._decoder.process.stop()
             settings = EngineSettings(
                 model=str(self._model / GGUF),
                 context_tokens=self.context_tokens,
-                num_slots=slots,
+                num_slots=num_slots,
                 threads=torch.get_num_threads(),
                 exact=self._file_type in WHOLE_TYPES,
                 gpu_layers=0 if self._device == "cpu" else EVERY_LAYER,
             )
-            self._decoders[slots] = LlamaDecoder(LlamaProcess(settings), codec=self.codec, num_slots=slots)
-        return self._decoders[slots]
+            self._decoder = LlamaDecoder(LlamaProcess(settings), codec=self.codec)
+        return self._decoder
 
     @cached_property
     def twin(self) -> LocalSystem:
@@ -76,5 +77,5 @@ class GgufSystem(TokenSystem):
         return self.twin.log_prob(texts)
 
     def answer_log_prob(self, questions: Sequence[str | Chat], answers: Sequence[str], /) -> list[DocumentScore]:
-        """How likely each answer is behind its question, in the same way."""
+        """How likely each answer is behind its question, computed likewise."""
         return self.twin.answer_log_prob(questions, answers)

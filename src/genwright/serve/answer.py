@@ -9,7 +9,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from genwright.core.errors import GenwrightError
+from genwright.core.errors import CapabilityError, GenwrightError
+from genwright.families import SamplingConfig
 from genwright.families.decoding import DecodeRequest
 from genwright.serve.engine import Engine, Job, Piece
 from genwright.serve.metrics import Metrics
@@ -38,6 +39,7 @@ class Answer:
     prompts: list[str]
     envelope: Envelope
     metrics: Metrics
+    sampling: SamplingConfig
     started: float = field(default_factory=time.monotonic)
     completion_tokens: int = 0
 
@@ -51,7 +53,7 @@ class Answer:
         """Whether log-probabilities were asked for."""
         return _wants_logprobs(self.request)
 
-    def _usage(self) -> dict[str, Any]:
+    def usage(self) -> dict[str, Any]:
         """Tokens that were read and made; under a prompt pattern those of all its calls."""
         patterns = [job for job in self.jobs if isinstance(job, PatternJob)]
         read = sum(job.prompt_tokens for job in patterns) or self.prompt_tokens
@@ -68,6 +70,11 @@ class Answer:
         self.metrics.completion_tokens.inc()
         return piece
 
+    def cancel(self) -> None:
+        """Nobody waits for the answer any more."""
+        for job in self.jobs:
+            job.cancelled = True
+
     # --- whole -----------------------------------------------------------------------------------------------
 
     async def whole(self) -> dict[str, Any]:
@@ -75,9 +82,8 @@ class Answer:
         try:
             choices = await asyncio.gather(*(self._choice(index, job) for index, job in enumerate(self.jobs)))
         finally:
-            for job in self.jobs:
-                job.cancelled = True
-        return self.envelope.body(choices, usage=self._usage())
+            self.cancel()
+        return self.envelope.body(choices, usage=self.usage())
 
     async def _choice(self, index: int, job: Job | PatternJob) -> dict[str, Any]:
         pieces = [self._count(piece) async for piece in job.pieces()]
@@ -96,8 +102,7 @@ class Answer:
         except GenwrightError as error:
             yield _event(error_body(error.message, kind="server_error", code=error.code))
         finally:
-            for job in self.jobs:
-                job.cancelled = True
+            self.cancel()
 
     async def _chunks(self) -> AsyncIterator[dict[str, Any]]:
         options = self.request.stream_options
@@ -107,11 +112,11 @@ class Answer:
             for choice in roles:
                 yield self.envelope.body([choice], chunk=True, **more)
         offsets = [0] * len(self.jobs)
-        async for index, piece in self._merged():
+        async for index, piece in self.pieces():
             for choice in self._choices_of(index, piece, offsets):
                 yield self.envelope.body([choice], chunk=True, **more)
         if more:
-            counted = self._usage()
+            counted = self.usage()
             yield self.envelope.body([], chunk=True, usage=counted)
 
     def _delta(self, index: int, delta: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +144,7 @@ class Answer:
         offsets[index] += max(1, len(piece.token_text))
         return [choice]
 
-    async def _merged(self) -> AsyncIterator[tuple[int, Piece]]:
+    async def pieces(self) -> AsyncIterator[tuple[int, Piece]]:
         """Pieces of all choices as they come."""
         queue: asyncio.Queue[tuple[int, Piece | BaseException | None]] = asyncio.Queue()
 
@@ -195,6 +200,7 @@ def submit(
     budget = _budget(request, limits)
     for ids in encoded:
         _check_length(len(ids), engine.system.context_tokens)
+    _check_schema(request, engine.system)
     base = request.seed if request.seed is not None else secrets.randbits(62)
     make = _maker(request, engine, budget)
     jobs: list[Job | PatternJob] = []
@@ -209,7 +215,7 @@ def submit(
     prompt_tokens = sum(len(ids) for ids in encoded)
     metrics.prompt_tokens.inc(prompt_tokens)
     envelope = Envelope("chat.completion" if isinstance(request, ChatRequest) else "text_completion", request.model)
-    return Answer(request, jobs, prompt_tokens, list(prompts), envelope, metrics)
+    return Answer(request, jobs, prompt_tokens, list(prompts), envelope, metrics, _sampling(request, engine))
 
 
 Make = Callable[[tuple[int, ...], int], DecodeRequest]
@@ -261,14 +267,26 @@ def _check_length(num_tokens: int, context_tokens: int) -> None:
         )
 
 
+def _check_schema(request: CompletionRequest | ChatRequest, system: Any) -> None:
+    if isinstance(request, ChatRequest) and request.json_schema:
+        try:
+            system.check_schema(request.json_schema)
+        except CapabilityError as error:
+            raise ApiError(400, error.message, code="invalid_json_schema", param="response_format") from None
+
+
+def _sampling(request: GenerationRequest, engine: Engine) -> SamplingConfig:
+    """The system's own, with what was asked for."""
+    names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+    asked = {name: value for name in names if (value := getattr(request, name)) is not None}
+    found: SamplingConfig = engine.system.sampling.model_copy(update=asked)
+    return found
+
+
 def _maker(request: CompletionRequest | ChatRequest, engine: Engine, budget: int) -> Make:
-    asked = {
-        name: value
-        for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-        if (value := getattr(request, name)) is not None
-    }
-    sampling = engine.system.sampling.model_copy(update=asked)
+    sampling = _sampling(request, engine)
     with_logprobs = _wants_logprobs(request)
+    json_schema = request.json_schema if isinstance(request, ChatRequest) else None
     top = request.top_logprobs if isinstance(request, ChatRequest) else request.logprobs
 
     def make(ids: tuple[int, ...], seed: int) -> DecodeRequest:
@@ -282,6 +300,7 @@ def _maker(request: CompletionRequest | ChatRequest, engine: Engine, budget: int
             overflow="stop",
             whole=not request.stream and not request.stops,
             with_logprobs=with_logprobs,
+            json_schema=json_schema,
         )
 
     return make

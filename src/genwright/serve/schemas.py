@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from genwright.serve.formats import ResponseFormat
+
 MAX_PROMPTS = 32
 MAX_CHOICES = 16
 MAX_STOPS = 4
@@ -102,13 +104,6 @@ class Message(BaseModel):
         return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
 
 
-class TextFormat(BaseModel):
-    """The only response format of a system without a grammar."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-    type: Literal["text"]
-
-
 class ChatRequest(GenerationRequest):
     """POST /v1/chat/completions."""
 
@@ -116,10 +111,15 @@ class ChatRequest(GenerationRequest):
     max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    response_format: TextFormat | None = None
+    response_format: ResponseFormat | None = None
 
     @model_validator(mode="after")
     def _top_needs_logprobs(self) -> Self:
         if self.top_logprobs and not self.logprobs:
             raise ValueError("top_logprobs is allowed only with logprobs = true")
         return self
+
+    @property
+    def json_schema(self) -> str | None:
+        """What the answer has to fit."""
+        return self.response_format.json_schema_text if self.response_format else None

@@ -14,8 +14,7 @@ from genwright.project.spec import load_specs
 from genwright.stages.base.config import BaseConfig
 from genwright.stages.base.places import fingerprint
 from genwright.stages.base.run import run
-from genwright.systems import Manifest
-from genwright.systems.load import backend_for
+from genwright.systems import Manifest, backend_of
 from genwright.systems.local import LocalSystem
 
 from .models import KINDS, MARKS, SHAPE, TEMPLATE, TEXTS, write_model
@@ -183,7 +182,7 @@ def test_a_gguf_file_may_stay_as_it_is(folder, tmp_path, make_context, as_artifa
     _, artifacts = loaded(tmp_path / "m.gguf", make_context, as_artifact, keep="gguf")
     kept = artifacts["model"].path
     assert (kept / "model.gguf").read_bytes() == (tmp_path / "m.gguf").read_bytes()
-    assert backend_for(kept) == "gguf"
+    assert backend_of(kept) == "gguf"
 
 
 def test_a_tokenizer_of_another_model_is_refused(folder, tmp_path, make_context, as_artifact):

@@ -16,8 +16,7 @@ from genwright.modalities.text.bytes import BytesCodec
 from genwright.nets import TransformerConfig
 from genwright.serve import parity
 from genwright.stages.parity.config import ParityConfig, check
-from genwright.systems import Manifest, write_manifest
-from genwright.systems.load import backend_for
+from genwright.systems import Manifest, backend_of, write_manifest
 
 SHAPE = TokenShape(vocab_size=259, bos_id=256, eos_id=257, context_tokens=64)
 
@@ -43,7 +42,7 @@ def made(folder, form):
     rows = [{"id": f"d{n}", "group": f"g{n}", "text": f"text {n} of the test"} for n in range(3)]
     pq.write_table(pa.Table.from_pylist(rows), folder / "dataset" / "test.parquet")
     found = {name: artifact(name, folder / name) for name in ("codec", "model", "dataset")}
-    manifest = Manifest(backend=backend_for(folder / "model"), model=found["model"].digest, codec=found["codec"].digest)
+    manifest = Manifest(backend=backend_of(folder / "model"), model=found["model"].digest, codec=found["codec"].digest)
     write_manifest(manifest, folder=folder / "system")
     return {**found, "system": artifact("system", folder / "system")}
 

@@ -137,6 +137,7 @@ class LlamaDecoder:
             "repeat_penalty": sampling.repetition_penalty,
             "repeat_last_n": context_tokens,
             "samplers": list(SAMPLERS),
+            **({"json_schema": json.loads(request.json_schema)} if request.json_schema else {}),
         }
 
     def _follow(self, stream: _Stream, connection: Connection) -> None:

@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from genwright.core import CapabilityError
@@ -27,7 +29,7 @@ WHOLE_TYPES = ("f32", "f16", "bf16")
 
 
 class GgufSystem(TokenSystem):
-    """Continues texts by llama.cpp in a child process, which starts with the first request."""
+    """Continues texts by llama.cpp in a child process, which starts with the first decoder."""
 
     def __init__(
         self, model: Path, *, codec: Codec, shape: TokenShape, manifest: Manifest, codec_folder: Path, device: str
@@ -67,6 +69,7 @@ class GgufSystem(TokenSystem):
                 gpu_layers=0 if self._device == "cpu" else EVERY_LAYER,
             )
             self._decoder = LlamaDecoder(LlamaProcess(settings), codec=self.codec)
+            self._decoder.process.start()
         return self._decoder
 
     @cached_property
@@ -97,6 +100,10 @@ class GgufSystem(TokenSystem):
     def log_prob(self, texts: Sequence[str], /) -> list[DocumentScore]:
         """How likely each text is under the file's weights, in float32 (llama.cpp rounds what it multiplies)."""
         return self.twin.log_prob(texts)
+
+    def embed(self, texts: Sequence[str], /) -> tuple[np.ndarray[Any, Any], list[int]]:
+        """Of each text a vector of length 1, computed likewise; and the numbers of tokens."""
+        return self.twin.embed(texts)
 
     def answer_log_prob(self, questions: Sequence[str | Chat], answers: Sequence[str], /) -> list[DocumentScore]:
         """How likely each answer is behind its question, in the same way."""

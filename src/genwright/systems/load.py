@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from genwright.core import load_reference
 from genwright.systems.manifest import read_manifest
@@ -18,11 +18,6 @@ BACKENDS = {
     "rows": ("genwright.systems.rows:RowSystem", "train"),
     "style": ("genwright.systems.style:StyleSystem", "style"),
 }
-
-
-def backend_for(model: Path, /) -> Literal["local", "gguf"]:
-    """What answers for a language model in that folder: llama.cpp where it is kept as its file, else torch."""
-    return "gguf" if (model / "model.gguf").is_file() else "local"
 
 
 def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str = "cpu") -> Any:

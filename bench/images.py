@@ -68,7 +68,7 @@ def main() -> None:
         report.write(
             "images",
             title=f"Fashion-MNIST: families at {budget} of one thread",
-            command=f"python bench/images.py FOLDER {budget}",
+            command=" ".join([f"python bench/images.py FOLDER {budget}", *map(repr, names[: names.index(name) + 1])]),
             rows=rows,
             libraries=("torch",),
         )

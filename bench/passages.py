@@ -19,7 +19,13 @@ from genwright.measure.scores import read_scores
 from genwright.project import Project
 from genwright.project.recipes import new_project
 
-SHARED = ["project.threads=1", "evaluate.num_samples=200", "evaluate.baseline=off", "train.trainer.compile=off"]
+SHARED = [
+    "project.threads=1",
+    "data.max_samples=8000",
+    "evaluate.num_samples=200",
+    "evaluate.baseline=off",
+    "train.trainer.compile=off",
+]
 NET = "net = {kind = 'transformer', num_layers = 3, d_model = 128, tied_head = false}"
 RUNS = {
     "autoregressive": f"{{kind = 'autoregressive', {NET}}}",

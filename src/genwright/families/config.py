@@ -55,7 +55,7 @@ class AutoregressiveConfig(FamilyConfig):
     each cell from those before. Left open it is "any" where ids tell which cell they stand in (columns of a table), and
     "layout" where cells share ids (codes of an image). `cell_width` and `cell_layers` are of that net, and of
     the causal net for sequences that are told a condition, which has those of `net` where they are left open. Of `net`
-    both causal nets take the kind, transformer or lstm, and all three the dropout.
+    the causal nets take the kind, transformer or lstm, and every net the dropout.
     """
 
     kind: Literal["autoregressive"] = "autoregressive"

@@ -34,19 +34,14 @@ class DistilledTuning(SupervisedTuning):
     def losses(self, batch: PackedTokens, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
         """Both parts per learned token of the whole split, mixed by `share`."""
         del clock
-        hidden, weight, targets = self._counted(batch)
-        taught, theirs = self._taught(batch)
+        hidden, weight, targets = self.counted(batch)
+        with torch.no_grad():
+            taught, theirs, _ = self.counted(batch, *self._teacher)
         scale = 1.0 / (len(batch) * batch.mean_counted)
         hard = linear_cross_entropy(hidden, weight, None, targets, None) * len(targets) * scale
         soft = linear_divergence(hidden, weight, taught, theirs, temperature=self.temperature) * scale
         loss = self.share * soft + (1.0 - self.share) * hard
         yield PART, loss, {"loss": loss.detach(), "nats": hard.detach(), "divergence": soft.detach()}
-
-    @torch.no_grad()
-    def _taught(self, batch: PackedTokens) -> tuple[Tensor, Tensor]:
-        (teacher,) = self._teacher
-        states = teacher.packed_features(batch.ids, lengths=batch.lengths)
-        return states[batch.counted], teacher.head()[0]
 
 
 def linear_divergence(

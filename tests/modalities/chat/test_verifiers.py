@@ -6,8 +6,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from genwright.core import DataError
+from genwright.modalities.chat.config import ChatSourceConfig
 from genwright.modalities.chat.doctests import passes
-from genwright.modalities.chat.verifier_config import VerifierConfig
+from genwright.modalities.chat.messages import answer, asked, chats
+from genwright.modalities.chat.modality import ChatModality
+from genwright.modalities.chat.verifier_config import DoctestConfig, VerifierConfig
 from genwright.modalities.chat.verifiers import verify
 
 QUESTION = """Write the function.
@@ -67,6 +70,45 @@ except OSError as error:
     question = ">>> import errno; found == errno.ENETUNREACH\nTrue\n"
     if not passes(code, question=question, seconds=5, memory_mb=512):
         pytest.skip("this system does not let a user turn it off")
+
+
+MODULE = b"""
+from itertools import islice
+from . import helpers
+
+def take(n, items):
+    \"\"\"The first n items.
+
+    >>> take(2, [1, 2, 3])
+    [1, 2]
+    \"\"\"
+    return list(islice(items, n))
+
+def helped(x):
+    \"\"\"What a helper says.
+
+    >>> helped(1)
+    1
+    \"\"\"
+    return helpers.same(x)
+
+def silent(x):
+    \"\"\"It shows nothing.\"\"\"
+    return x
+"""
+
+
+def test_functions_with_examples_are_tasks(tmp_path):
+    (tmp_path / "m.py").write_bytes(MODULE)
+    source = ChatSourceConfig.parse({"path": "m.py", "format": "python-tasks"}, where="source")
+    (table,) = ChatModality().read(source, root=tmp_path)
+    found = chats(table)
+    assert [asked(chat).partition("\n")[0] for chat in found] == [
+        "Write the Python function `take(n, items)`.", "Write the Python function `helped(x)`.",
+    ]  # fmt: skip
+    rule = DoctestConfig(memory_mb=512)
+    right = [verify(rule, messages=chat, answers=[answer(chat)]) for chat in found]
+    assert right == [[1.0], [0.0]], "a helper of the module is not there"
 
 
 def test_a_question_without_examples_is_named():

@@ -70,8 +70,21 @@ class GrpoConfig(Config):
     kl: float = Field(default=0.04, ge=0.0)
 
 
+class DistilConfig(Config):
+    """The model learns what a larger one says of every token of the answers (distillation).
+
+    `teacher` names the stage whose model teaches. `share` of the loss is the divergence from it at `temperature`, the
+    rest is that of `sft`.
+    """
+
+    kind: Literal["distil"] = "distil"
+    teacher: Literal["base", "train"] = "base"
+    share: float = Field(default=0.7, gt=0.0, le=1.0)
+    temperature: float = Field(default=2.0, gt=0.0)
+
+
 Objective = Annotated[
-    Annotated[SftConfig | DpoConfig | GrpoConfig, Field(discriminator="kind")], BeforeValidator(named)
+    Annotated[SftConfig | DpoConfig | GrpoConfig | DistilConfig, Field(discriminator="kind")], BeforeValidator(named)
 ]
 
 
@@ -114,6 +127,12 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
         CapabilityError: another modality, or another family.
     """
     entry = modality_component(modality)
+    objective = getattr(configs["adapt"], "objective", None)
+    if isinstance(objective, DistilConfig) and objective.teacher not in configs:
+        raise CapabilityError(
+            f"adapt.objective.teacher is the model of [{objective.teacher}], and this project has no such section",
+            hint="teacher = 'base' or 'train'",
+        )
     objective = getattr(configs["adapt"], "objective", None)
     if modality == "text" and not isinstance(objective, SftConfig):
         raise CapabilityError(
@@ -166,6 +185,7 @@ STAGE = StageSpec(
     config=AdaptConfig,
     run="genwright.stages.adapt.run:run",
     inputs=("dataset", "codec", "model"),
+    optional=("model:base", "model:train"),
     outputs={
         "model": "model",
         "adapter": "adapter",

@@ -42,10 +42,17 @@ docs: $(V)/.ok
 	$(V)/bin/python -m sphinx -W -q -b html docs docs/_build
 
 # The figures of README and docs/benchmarks.md, on a quiet machine; about an hour, most of it the quality runs.
+conformance: $(V)/.ok
+	$(PY) -m venv $(V)-comply
+	$(V)-comply/bin/python -m pip install -q --only-binary :all: llm-comply
+	$(V)/bin/python bench/conformance.py $(V)-comply/bin/python
+
 bench: $(V)/.ok
 	$(INSTALL) -e '.[bench]'
 	$(V)/bin/python bench/ledger.py
 	$(V)/bin/python bench/serve_throughput.py
+	$(V)/bin/python bench/gguf_read.py
+	$(V)/bin/python bench/engines.py
 	$(V)/bin/python bench/train_speed.py
 	$(V)/bin/python bench/family_speed.py
 	$(V)/bin/python bench/diffusion_speed.py

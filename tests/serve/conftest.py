@@ -4,6 +4,7 @@ import socket
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,10 +35,11 @@ class TinySystem(LocalSystem):
         return super().encode_chat(messages)
 
 
-def make_system():
+def make_system(*, context_tokens=SHAPE.context_tokens):
     """A system with fixed random weights."""
     net = TransformerConfig(d_model=32, num_layers=2, num_heads=2)
-    family = build_family(AutoregressiveConfig(net=net).resolve(depth=2, shape=SHAPE), shape=SHAPE, seed=1).eval()
+    shape = replace(SHAPE, context_tokens=context_tokens)
+    family = build_family(AutoregressiveConfig(net=net).resolve(depth=2, shape=shape), shape=shape, seed=1).eval()
     with torch.random.fork_rng():
         torch.manual_seed(0)
         for parameter in family.parameters():
@@ -49,9 +51,9 @@ def make_system():
     return TinySystem(family, codec=BytesCodec(), manifest=manifest, codec_folder=folder)
 
 
-def start(*, keys=(), num_slots=4, max_queue=8, max_body_bytes=1 << 16):
+def start(*, system=None, keys=(), num_slots=4, max_queue=8, max_body_bytes=1 << 16):
     """(base address, engine, stop) of a running server."""
-    engine = Engine(make_system(), num_slots=num_slots, max_queue=max_queue)
+    engine = Engine(system or make_system(), num_slots=num_slots, max_queue=max_queue)
     served = Served(model="tiny", digest="d" * 64, keys=keys, max_body_bytes=max_body_bytes)
     app = create_app(engine, served=served)
     with socket.socket() as probe:
@@ -84,6 +86,12 @@ def client(server):
     from openai import OpenAI
 
     return OpenAI(base_url=f"{server.address}/v1", api_key="unused", max_retries=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_system():
+    """Makes the served system."""
+    return make_system
 
 
 @pytest.fixture(scope="session")

@@ -116,7 +116,7 @@ def test_refusals_have_openais_shape(client, change, status, code):
     assert caught.value.body["message"]
 
 
-def test_tools_and_images_are_refused_not_ignored(client):
+def test_images_are_refused_not_ignored(client):
     message = {"role": "user", "content": "a"}
     tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
     with pytest.raises(openai.BadRequestError, match="tools"):

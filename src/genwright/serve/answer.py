@@ -17,7 +17,8 @@ from genwright.serve.metrics import Metrics
 from genwright.serve.pattern_job import PatternJob
 from genwright.serve.problems import ApiError, error_body
 from genwright.serve.schemas import ChatRequest, CompletionRequest, GenerationRequest
-from genwright.serve.wire import Envelope, chat_choice, chat_delta, completion_choice, usage
+from genwright.serve.tools import read_answer
+from genwright.serve.wire import Envelope, chat_choice, chat_delta, completion_choice, usage, with_calls
 from genwright.systems.prompts.pattern import Call
 
 
@@ -52,6 +53,10 @@ class Answer:
     def with_logprobs(self) -> bool:
         """Whether log-probabilities were asked for."""
         return _wants_logprobs(self.request)
+
+    @property
+    def _with_tools(self) -> bool:
+        return isinstance(self.request, ChatRequest) and self.request.with_tools
 
     def usage(self) -> dict[str, Any]:
         """Tokens that were read and made; under a prompt pattern those of all its calls."""
@@ -89,7 +94,8 @@ class Answer:
         pieces = [self._count(piece) async for piece in job.pieces()]
         text = self._prefix(index) + "".join(piece.text for piece in pieces)
         make = chat_choice if self.is_chat else completion_choice
-        return make(index, text, pieces, finish=pieces[-1].finish_reason, with_logprobs=self.with_logprobs)
+        made = make(index, text, pieces, finish=pieces[-1].finish_reason, with_logprobs=self.with_logprobs)
+        return with_calls(made) if self._with_tools else made
 
     # --- streamed --------------------------------------------------------------------------------------------
 
@@ -112,8 +118,11 @@ class Answer:
             for choice in roles:
                 yield self.envelope.body([choice], chunk=True, **more)
         offsets = [0] * len(self.jobs)
+        texts = [""] * len(self.jobs)
         async for index, piece in self.pieces():
-            for choice in self._choices_of(index, piece, offsets):
+            texts[index] += piece.text
+            shown = self._called(index, piece, texts) if self._with_tools else self._choices_of(index, piece, offsets)
+            for choice in shown:
                 yield self.envelope.body([choice], chunk=True, **more)
         if more:
             counted = self.usage()
@@ -121,6 +130,17 @@ class Answer:
 
     def _delta(self, index: int, delta: dict[str, Any]) -> dict[str, Any]:
         return chat_delta(index, delta, [], finish=None, with_logprobs=False)
+
+    def _called(self, index: int, piece: Piece, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """A call is sent whole, once it is."""
+        if not piece.finish_reason:
+            return []
+        words, calls = read_answer(texts[index])
+        delta = (
+            {"tool_calls": [{"index": at, **call} for at, call in enumerate(calls)]} if calls else {"content": words}
+        )
+        end = "tool_calls" if calls else piece.finish_reason
+        return [self._delta(index, delta), chat_delta(index, {}, [], finish=end, with_logprobs=False)]
 
     def _choices_of(self, index: int, piece: Piece, offsets: list[int]) -> list[dict[str, Any]]:
         shown = [piece]
@@ -240,7 +260,7 @@ def _job(
         asked = replace(asked, whole=asked.whole and not call.stop)
         return engine.submit(asked, stop=(*request.stops, *call.stop))
 
-    return PatternJob(pattern, tuple((one.role, one.text) for one in request.messages), submit=ask)
+    return PatternJob(pattern, tuple(request.turns), submit=ask)
 
 
 def _budget(request: GenerationRequest, limits: Limits) -> int:

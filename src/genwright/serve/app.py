@@ -153,7 +153,7 @@ def _generation_routes(app: FastAPI, engine: Engine, *, metrics: Metrics, served
 
     def encoded_chat(request: ChatRequest) -> list[tuple[int, ...]]:
         try:
-            return [engine.system.encode_chat([(message.role, message.text) for message in request.messages])]
+            return [engine.system.encode_chat(request.turns)]
         except DataError as error:
             raise ApiError(400, error.message, code="invalid_value", param="messages") from None
 

@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -120,14 +120,21 @@ def _mark_rows(system: Any) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def serving(system: Any, /) -> Iterator[Any]:
-    """A real server on loopback; gives a function that asks it and returns text, end and token counts.
+def serving(system: Any, /) -> Iterator[Callable[[str | Chat, int], dict[str, Any]]]:
+    """A function that asks the real server and returns text, end and token counts."""
+    with serving_at(system, num_slots=SLOTS) as (port, key):
+        yield lambda prompt, max_tokens: _ask(port, key, prompt, max_tokens)
+
+
+@contextmanager
+def serving_at(system: Any, /, *, num_slots: int) -> Iterator[tuple[int, str]]:
+    """The port and the key of a real server on loopback.
 
     Raises:
         GenwrightError: it does not start.
     """
     key = secrets.token_urlsafe(16)
-    engine = Engine(system, num_slots=SLOTS, max_queue=SLOTS)
+    engine = Engine(system, num_slots=num_slots, max_queue=64)
     app = create_app(engine, served=Served(model=MODEL, digest="", keys=(key,)))
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
@@ -136,7 +143,7 @@ def serving(system: Any, /) -> Iterator[Any]:
         thread.start()
         try:
             _wait(server, thread)
-            yield lambda prompt, max_tokens: _ask(held.getsockname()[1], key, prompt, max_tokens)
+            yield held.getsockname()[1], key
         finally:
             server.should_exit = True
             thread.join(timeout=10)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from genwright.serve.formats import ResponseFormat
-from genwright.serve.schemas import ChatRequest
+from genwright.serve.schemas import ChatRequest, Message
 
 Role = Literal["system", "developer", "user", "assistant"]
 
@@ -88,7 +88,7 @@ class ResponsesRequest(BaseModel):
             said = [{"role": "system", "content": self.instructions}, *said]
         return ChatRequest(
             model=self.model,
-            messages=said,
+            messages=[Message.model_validate(one) for one in said],
             max_completion_tokens=self.max_output_tokens,
             temperature=self.temperature,
             top_p=self.top_p,

@@ -55,6 +55,12 @@ def compiled(json_schema: str, /) -> str:
     return grammar
 
 
+def lark(json_schema: str, /) -> str:
+    """The same rule as a grammar in the form that llama.cpp passes on to the same engine."""
+    rule = {**json.loads(json_schema), "x-guidance": COMPACT}
+    return f"%llguidance {{}}\nstart: %json {json.dumps(rule)}"
+
+
 def _refused(why: object) -> CapabilityError:
     first = (str(why).splitlines() or ["no reason given"])[0]
     return CapabilityError(f"the JSON schema cannot be enforced: {first}", hint="llguidance says what it knows")

@@ -29,7 +29,12 @@ def run(config: RemoteConfig, context: Context, /) -> StageResult:
     begin = time.monotonic()
     system.generate([asked])
     spent = system.client.spent
-    row = {"id": "probe", "seconds": time.monotonic() - begin, "retries": spent.retries, "price": spent.price(settings)}
+    row: dict[str, Any] = {
+        "id": "probe",
+        "seconds": time.monotonic() - begin,
+        "retries": spent.retries,
+        "price": spent.price(settings),
+    }
     write_remote(settings, folder=context.folder("model"))
     BytesCodec().save(context.folder("codec"))
     write_scores(context.folder("remote_scores"), {name: [value] for name, value in row.items()})

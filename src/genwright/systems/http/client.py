@@ -72,7 +72,8 @@ class Client:
             RemoteError: there is none, however often it was asked.
             CapabilityError: the server refuses the request.
         """
-        return self._patiently(lambda: self._once(path, body))
+        found: dict[str, Any] = self._patiently(lambda: self._once(path, body))
+        return found
 
     def follow(self, path: str, body: Mapping[str, Any], /) -> Iterator[dict[str, Any]]:
         """The events of a streamed answer; only what happens before the first of them is tried again.

@@ -16,6 +16,8 @@ from typing import Any
 from genwright.core import CapabilityError, GenwrightError
 from genwright.core.protocols import Codec
 from genwright.families.decoding import DecodedToken, DecodeRequest, FinishReason, LostStream
+from genwright.families.text_stream import REPLACEMENT
+from genwright.systems.grammar import lark
 from genwright.systems.llama.process import Connection, EngineLostError, LlamaProcess
 
 WAIT_SECONDS = 0.02
@@ -137,7 +139,7 @@ class LlamaDecoder:
             "repeat_penalty": sampling.repetition_penalty,
             "repeat_last_n": context_tokens,
             "samplers": list(SAMPLERS),
-            **({"json_schema": json.loads(request.json_schema)} if request.json_schema else {}),
+            **({"grammar": lark(request.json_schema)} if request.json_schema else {}),
         }
 
     def _follow(self, stream: _Stream, connection: Connection) -> None:
@@ -165,7 +167,9 @@ class LlamaDecoder:
         shown = [int(token_id) for token_id in event["tokens"]]
         if num_hidden <= 0 or not shown:
             return shown
-        return [int(token_id) for token_id in self._codec.encode([event["content"]])[0]]
+        ids = [int(token_id) for token_id in self._codec.encode([event["content"]])[0]]
+        # Of bytes that are no character, only their number is known.
+        return [*ids[:num_hidden], *shown] if REPLACEMENT in event["content"] else ids
 
     def _give(self, stream: _Stream, answer: Mapping[str, Any]) -> None:
         """Hands on a whole answer."""

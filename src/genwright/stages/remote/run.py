@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from genwright.core import ClaimDraft, Context, Derivation, Produced, StageResult
 from genwright.measure import write_scores

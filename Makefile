@@ -5,7 +5,7 @@ WHEELS = --only-binary :all: --no-binary jsonpath-rw
 # Elsewhere pip takes the CUDA build of torch by default; TORCH_INDEX names the index of the CPU build.
 INSTALL = PIP_CONSTRAINT=constraints.txt $(V)/bin/python -m pip install -q $(WHEELS) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test lint types walls tests cells docs bench readme constraints clean
+.PHONY: demo test lint types walls tests cells docs conformance bench readme constraints clean
 
 $(V)/.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(V)

@@ -5,7 +5,7 @@ WHEELS = --only-binary :all: --no-binary jsonpath-rw
 # Elsewhere pip takes the CUDA build of torch by default; TORCH_INDEX names the index of the CPU build.
 INSTALL = PIP_CONSTRAINT=constraints.txt $(V)/bin/python -m pip install -q $(WHEELS) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test lint types walls tests cells docs bench readme constraints clean
+.PHONY: demo test lint types walls tests cells docs conformance bench readme constraints clean
 
 $(V)/.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(V)
@@ -42,10 +42,17 @@ docs: $(V)/.ok
 	$(V)/bin/python -m sphinx -W -q -b html docs docs/_build
 
 # The figures of README and docs/benchmarks.md, on a quiet machine; about an hour, most of it the quality runs.
+conformance: $(V)/.ok
+	$(PY) -m venv $(V)-comply
+	$(V)-comply/bin/python -m pip install -q --only-binary :all: llm-comply
+	$(V)/bin/python bench/conformance.py $(V)-comply/bin/python
+
 bench: $(V)/.ok
 	$(INSTALL) -e '.[bench]'
 	$(V)/bin/python bench/ledger.py
 	$(V)/bin/python bench/serve_throughput.py
+	$(V)/bin/python bench/gguf_read.py
+	$(V)/bin/python bench/engines.py
 	$(V)/bin/python bench/train_speed.py
 	$(V)/bin/python bench/family_speed.py
 	$(V)/bin/python bench/diffusion_speed.py

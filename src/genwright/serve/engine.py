@@ -26,7 +26,10 @@ class EngineStoppedError(GenwrightError):
 
 @dataclass(frozen=True)
 class Piece:
-    """One token of one stream: the text that became certain with it, and how likely it was."""
+    """One token of one stream: the text that became certain with it, and how likely it was.
+
+    `token_text` is empty where no log-probabilities were asked for.
+    """
 
     text: str
     token_id: int
@@ -189,4 +192,5 @@ class Engine:
             text += job.stream.finish()
             finish = "stop" if job.stream.stopped else finish
         top = tuple((self.system.decode([token_id]), logprob) for token_id, logprob in token.top_logprobs)
-        return Piece(text, token.token_id, self.system.decode([token.token_id]), token.logprob, top, finish)
+        shown = self.system.decode([token.token_id]) if job.request.with_logprobs else ""
+        return Piece(text, token.token_id, shown, token.logprob, top, finish)

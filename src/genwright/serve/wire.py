@@ -19,8 +19,13 @@ class Envelope:
 
     form: Form
     model: str
-    id: str = field(default_factory=lambda: f"cmpl-{uuid.uuid4().hex}")
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: int = field(default_factory=lambda: int(time.time()))
+
+    @property
+    def id(self) -> str:
+        """The answer's name."""
+        return ("chatcmpl-" if self.form == "chat.completion" else "cmpl-") + self.key
 
     def body(self, choices: Sequence[dict[str, Any]], /, *, chunk: bool = False, **more: Any) -> dict[str, Any]:
         """An object with these choices."""
@@ -69,7 +74,7 @@ def chat_choice(
     index: int, text: str, pieces: Sequence[Piece], /, *, finish: str | None, with_logprobs: bool
 ) -> dict[str, Any]:
     """One choice of /v1/chat/completions."""
-    message = {"role": "assistant", "content": text, "refusal": None}
+    message = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
     logprobs = chat_logprobs(pieces) if with_logprobs else None
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish}
 

@@ -11,8 +11,8 @@ STAGES = list(kinds("stages"))
 
 
 def test_the_spine_is_registered():
-    life = ["data", "base", "fit", "train", "prune", "adapt", "compress", "prompt", "evaluate", "stylise", "release"]
-    assert sorted(life) == STAGES
+    making, changing = ["data", "base", "remote", "fit", "train"], ["prune", "adapt", "compress", "prompt"]
+    assert sorted([*making, *changing, "evaluate", "parity", "stylise", "release"]) == STAGES
     assert set(kinds("nets")) == {"bidirectional", "dit", "lstm", "mlp", "transformer", "unet"}
     assert set(kinds("codecs")) >= {"bpe", "bytes", "table-bins", "table-vector"}
     assert set(kinds("modalities")) >= {"text", "table"}

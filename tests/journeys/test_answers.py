@@ -113,6 +113,11 @@ def test_another_prompt_is_another_system(project, genwright):
     assert states["base"] == "hit" and states["prompt"] != "hit"
     digests = [[s["outputs"].get("system") for s in r["steps"] if "system" in s["outputs"]] for r in (result, again)]
     assert digests[0] != digests[1]
+    prompts = [next(s["outputs"]["prompt"] for s in r["steps"] if "prompt" in s["outputs"]) for r in (result, again)]
+    shown = genwright(folder, "diff", prompts[0][:12], prompts[1][:12]).stdout
+    assert '-  "instruction": "Say it.",' in shown and '+  "instruction": "Tell me.",' in shown
+    assert genwright(folder, "diff", prompts[0], prompts[0]).stdout == "no difference\n"
+    assert genwright(folder, "diff", prompts[0], result["steps"][0]["run"]).returncode == 2
 
 
 @pytest.mark.parametrize(

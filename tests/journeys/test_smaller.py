@@ -33,6 +33,7 @@ costs = { rounds = 1, streams = [1], tokens = 2 }
 
 [adapt]
 method = "full"
+objective = { kind = "distil", teacher = "base" }
 trainer = { budget = { steps = 4 } }
 
 [compress]
@@ -135,6 +136,7 @@ def test_weights_that_were_taken_out_stay_out(project, genwright):
     [
         ("prune.share=0.01", "prune.share = 0.01 leaves 48 of 48 channels"),
         ("compress.type=q9", "compress.type"),
+        ('adapt.objective={kind="distil",teacher="train"}', "no such section"),
     ],
 )
 def test_wrong_settings_are_named(project, genwright, change, said):

@@ -1,8 +1,11 @@
 """A real server on loopback over a tiny net with fixed random weights."""
 
 import socket
+import tempfile
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -17,43 +20,40 @@ from genwright.modalities.text.bytes import BytesCodec
 from genwright.nets import TransformerConfig
 from genwright.serve.app import Served, create_app
 from genwright.serve.engine import Engine
+from genwright.systems import Manifest
+from genwright.systems.local import LocalSystem
 
 SHAPE = TokenShape(vocab_size=259, bos_id=256, eos_id=257, context_tokens=64)
 
 
-def make_system():
-    """What the engine asks of a system, over bytes; its chats begin with a user."""
-    codec = BytesCodec()
+class TinySystem(LocalSystem):
+    """Over bytes; its chats begin with a user."""
+
+    def encode_chat(self, messages):
+        if messages[0][0] == "assistant":
+            raise DataError("the model's chat template does not take these messages")
+        return super().encode_chat(messages)
+
+
+def make_system(*, context_tokens=SHAPE.context_tokens):
+    """A system with fixed random weights."""
     net = TransformerConfig(d_model=32, num_layers=2, num_heads=2)
-    family = build_family(AutoregressiveConfig(net=net).resolve(depth=2, shape=SHAPE), shape=SHAPE, seed=1).eval()
+    shape = replace(SHAPE, context_tokens=context_tokens)
+    family = build_family(AutoregressiveConfig(net=net).resolve(depth=2, shape=shape), shape=shape, seed=1).eval()
     with torch.random.fork_rng():
         torch.manual_seed(0)
         for parameter in family.parameters():
             if parameter.ndim > 1:
                 torch.nn.init.normal_(parameter, std=0.2)
-
-    def encode(text):
-        return (256, *(int(i) for i in codec.encode([text])[0]))
-
-    def encode_chat(messages):
-        if messages[0][0] == "assistant":
-            raise DataError("the model's chat template does not take these messages")
-        return encode("\n\n".join(text for _, text in messages))
-
-    return SimpleNamespace(
-        decoder=family.decoder,
-        decode=lambda ids: codec.decode([ids])[0],
-        encode_prompt=encode,
-        encode_chat=encode_chat,
-        context_tokens=64,
-        sampling=SamplingConfig(),
-        stop_ids=frozenset({257}),
-    )
+    folder = Path(tempfile.mkdtemp())
+    BytesCodec().save(folder)
+    manifest = Manifest(model="a" * 64, codec="c" * 64, sampling=SamplingConfig())
+    return TinySystem(family, codec=BytesCodec(), manifest=manifest, codec_folder=folder)
 
 
-def start(*, keys=(), num_slots=4, max_queue=8, max_body_bytes=1 << 16):
+def start(*, system=None, keys=(), num_slots=4, max_queue=8, max_body_bytes=1 << 16):
     """(base address, engine, stop) of a running server."""
-    engine = Engine(make_system(), num_slots=num_slots, max_queue=max_queue)
+    engine = Engine(system or make_system(), num_slots=num_slots, max_queue=max_queue)
     served = Served(model="tiny", digest="d" * 64, keys=keys, max_body_bytes=max_body_bytes)
     app = create_app(engine, served=served)
     with socket.socket() as probe:
@@ -86,6 +86,12 @@ def client(server):
     from openai import OpenAI
 
     return OpenAI(base_url=f"{server.address}/v1", api_key="unused", max_retries=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_system():
+    """Makes the served system."""
+    return make_system
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,15 @@ from genwright.cli.output import Output
 from genwright.cli.progress import make_progress
 from genwright.core.claim import Claim
 from genwright.core.errors import IntegrityError
+from genwright.core.registry import modality_component
 from genwright.project import Project
 from genwright.project.report import estimate_text, write_report
 
 
 def use_of(project: Project, release: str, /) -> str:
     """What a person does with a release of the project's modality."""
-    if project.specs()[0].project.modality == "text":
+    entry = modality_component(project.specs()[0].project.modality)
+    if entry.answers or not entry.rows:
         return f"serve it with: genwright serve {release[:12]}"
     return f"draw samples with: genwright generate --system {release[:12]} --num 10 --out DIR"
 
@@ -73,6 +75,16 @@ def status(arguments: argparse.Namespace, out: Output) -> int:
 def show(arguments: argparse.Namespace, out: Output) -> int:
     """Everything the ledger holds about one id."""
     out.value(Project.find(arguments.project).show(arguments.id))
+    return 0
+
+
+def diff(arguments: argparse.Namespace, out: Output) -> int:
+    """How one artifact differs from another, file by file."""
+    lines = Project.find(arguments.project).diff(arguments.a, arguments.b)
+    if out.as_json:
+        out.value(lines)
+    else:
+        out.text("\n".join(lines) or "no difference")
     return 0
 
 

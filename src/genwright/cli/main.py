@@ -50,6 +50,11 @@ def _id(p: argparse.ArgumentParser) -> None:
     p.add_argument("id", metavar="ID", help="the start of a run, artifact, claim, verdict or policy id")
 
 
+def _two_ids(p: argparse.ArgumentParser) -> None:
+    for name in ("a", "b"):
+        p.add_argument(name, metavar=name.upper(), help="the start of an artifact's id")
+
+
 def _claims(p: argparse.ArgumentParser) -> None:
     p.add_argument("--metric", help="only this metric")
     p.add_argument("--run", help="only claims of this run (start of its id)")
@@ -142,7 +147,11 @@ def _gc(p: argparse.ArgumentParser) -> None:
 
 def _export(p: argparse.ArgumentParser) -> None:
     p.add_argument("system", metavar="ID", help="a release or system")
-    p.add_argument("folder", metavar="DIR", help="the Hugging Face folder to make")
+    p.add_argument("folder", metavar="PATH", help="the Hugging Face folder, or the GGUF file, to make")
+    p.add_argument("--format", choices=("hf", "gguf"), default="hf", help="what to write (default: %(default)s)")
+    p.add_argument(
+        "--type", default="f16", help="of a GGUF file: f32, bf16, f16, q8_0, q4_k_m, q4_0... (default: %(default)s)"
+    )
 
 
 def _completion(p: argparse.ArgumentParser) -> None:
@@ -160,6 +169,7 @@ COMMANDS = {
     "plan": Command("show what a run would do", _plan, HERE + "life:plan"),
     "status": Command("show stages, releases and costs", _none, HERE + "evidence:status"),
     "show": Command("show one run, artifact, claim, verdict or policy", _id, HERE + "evidence:show"),
+    "diff": Command("show how one artifact differs from another", _two_ids, HERE + "evidence:diff"),
     "claims": Command("list claims", _claims, HERE + "evidence:claims"),
     "compare": Command("compare variants, runs or systems, paired", _compare, HERE + "evidence:compare"),
     "generate": Command("generate with a released system", _generate, HERE + "systems:generate"),
@@ -170,7 +180,7 @@ COMMANDS = {
     "style": Command("draw a picture in the style of another one", _style, HERE + "pictures:style"),
     "restore": Command("denoise, enlarge or complete a picture", _restore, HERE + "pictures:restore"),
     "serve": Command("serve a released system over the OpenAI API", _serve, HERE + "systems:serve"),
-    "export": Command("write a system as a Hugging Face folder", _export, HERE + "systems:export"),
+    "export": Command("write a system as a Hugging Face folder, or a GGUF file", _export, HERE + "systems:export"),
     "verify": Command("hash everything again and derive every claim again", _none, HERE + "evidence:verify"),
     "gc": Command("free what no kept run refers to", _gc, HERE + "evidence:gc"),
     "doctor": Command("show versions, devices and extras", _none, HERE + "doctor:doctor"),

@@ -157,14 +157,21 @@ def serve(arguments: argparse.Namespace, out: Output) -> int:
 
 
 def export(arguments: argparse.Namespace, out: Output) -> int:
-    """Write a system as a folder that `transformers` loads."""
-    folder = Path(arguments.folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise SpecError(f"{folder} is there already and not empty", hint="choose another folder")
+    """Write a system as a folder that `transformers` loads, or a file that llama.cpp loads."""
+    target = Path(arguments.folder)
+    if target.is_file() or (target.exists() and any(target.iterdir())):
+        raise SpecError(f"{target} is there already and not empty", hint="choose another place")
     project = Project.find(arguments.project)
     digest, _ = project.resolve_system(arguments.system)
-    project.system(digest).export_hf(folder)
+    system = project.system(digest)
+    if arguments.format == "gguf":
+        target.parent.mkdir(parents=True, exist_ok=True)
+        system.export_gguf(target, file_type=arguments.type)
+        note = f"wrote {target}; llama.cpp loads it"
+    else:
+        system.export_hf(target)
+        note = f"wrote {target}; transformers.AutoModelForCausalLM.from_pretrained('{target}') loads it"
     if out.as_json:
-        out.value({"folder": str(folder), "system": digest})
-    out.note(f"wrote {folder}; transformers.AutoModelForCausalLM.from_pretrained('{folder}') loads it")
+        out.value({"folder": str(target), "system": digest})
+    out.note(note)
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, cast
 
 import torch
@@ -13,7 +13,7 @@ from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.any_order import AnyOrder
 from genwright.families.conditioned import ConditionedSequences
 from genwright.families.config import AutoregressiveConfig, SamplingConfig
-from genwright.families.decoding import Decoder, DecodeRequest
+from genwright.families.decoding import Decoder, DecodeRequest, Matcher
 from genwright.families.in_order import InOrder
 from genwright.families.lengths import mean_state, relative_tokens
 from genwright.families.requests import known_starts
@@ -70,9 +70,10 @@ class Autoregressive(nn.Module):
         hidden, _ = self.net.features(batch.ids)
         return mean_state(hidden, batch.mask)
 
-    def decoder(self, num_slots: int) -> Decoder:
-        """A decoder with that many slots and this model's context."""
-        return Decoder(self.net, num_slots=num_slots, context_tokens=self.shape.context_tokens)
+    def decoder(self, num_slots: int, *, grammars: Callable[[str], Matcher] | None = None) -> Decoder:
+        """A decoder with that many slots and this model's context; `grammars` enforce the schemas of requests."""
+        context = self.shape.context_tokens
+        return Decoder(self.net, num_slots=num_slots, context_tokens=context, grammars=grammars)
 
     def sample(
         self,

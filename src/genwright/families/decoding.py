@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -25,6 +25,7 @@ class DecodeRequest:
     `prompt_ids` starts with the codec's begin mark. `overflow` says what happens when prompt and continuation outgrow
     the context: drop the oldest half and go on, or finish with "length". `whole` says that nobody reads before the
     end, so an engine may hand out all tokens at once; without `with_logprobs` it may leave log-probabilities out (NaN).
+    `json_schema` is what the text has to fit.
     """
 
     prompt_ids: tuple[int, ...]
@@ -36,6 +37,7 @@ class DecodeRequest:
     overflow: Literal["slide", "stop"] = "slide"
     whole: bool = False
     with_logprobs: bool = True
+    json_schema: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,28 @@ class TokenDecoder(Protocol):
         """New tokens, those of one stream in order; there may be none yet."""
 
 
+@runtime_checkable
+class Matcher(Protocol):
+    """What a text may go on with."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing may follow."""
+
+    def allowed(self) -> Tensor:
+        """Which tokens may come next, (v) of booleans."""
+
+    def accept(self, token: int, /) -> None:
+        """Moves on by a token."""
+
+
 @dataclass
 class _Stream:
     slot: int
     request: DecodeRequest
     rng: torch.Generator
     ids: list[int]
+    matcher: Matcher | None = None
     num_new: int = 0
 
 
@@ -91,7 +109,15 @@ class Decoder:
     a draw could change only where its uniform number falls within that rounding of a boundary.
     """
 
-    def __init__(self, net: TokenNet, *, num_slots: int, context_tokens: int) -> None:
+    def __init__(
+        self,
+        net: TokenNet,
+        *,
+        num_slots: int,
+        context_tokens: int,
+        grammars: Callable[[str], Matcher] | None = None,
+    ) -> None:
+        self._grammars = grammars
         self._net = net.eval()
         self._cache = net.new_cache(num_slots, max_tokens=context_tokens)
         self._bounded = self._cache.bounded
@@ -118,6 +144,7 @@ class Decoder:
             CapabilityError: all slots are taken, the prompt is empty, or it holds an unknown token.
         """
         self._check(request)
+        matcher = self._grammars(request.json_schema) if self._grammars and request.json_schema else None
         row = len(self._streams)
         ids = list(request.prompt_ids)
         if self._bounded and len(ids) > self._context_tokens:
@@ -126,7 +153,7 @@ class Decoder:
         self._seen[row] = False
         self._seen[row, torch.tensor(request.prompt_ids)] = True
         rng = torch.Generator().manual_seed(request.seed & 0x7FFFFFFFFFFFFFFF)
-        self._streams.append(_Stream(self._next_slot, request, rng, ids))
+        self._streams.append(_Stream(self._next_slot, request, rng, ids, matcher))
         self._controls = None
         self._next_slot += 1
         return self._next_slot - 1
@@ -138,6 +165,8 @@ class Decoder:
             raise CapabilityError("a request needs at least one prompt token and max_new_tokens >= 1")
         if not 0 <= min(request.prompt_ids) <= max(request.prompt_ids) < self._net.vocab_size:
             raise CapabilityError(f"a prompt token is outside 0..{self._net.vocab_size - 1}")
+        if request.json_schema and self._grammars is None:
+            raise CapabilityError("this decoder enforces no schema", hint="leave json_schema out")
 
     def _kept(self) -> int:
         return max(1, self._context_tokens // 2)
@@ -165,7 +194,7 @@ class Decoder:
             return []
         last = torch.tensor([stream.ids[-1] for stream in self._streams], device=self._device)
         logits = self._cache.step(last)
-        drawn = self._draw(logits)
+        drawn = self._draw(self._masked(logits))
         tokens = self._report(logits, drawn)
         for row in reversed(range(len(self._streams))):
             if tokens[row].finished:
@@ -179,6 +208,16 @@ class Decoder:
             if self._cache.length(row) >= self._context_tokens:
                 stream.ids = stream.ids[-self._kept() :]
                 self._cache.prefill(row, ids=stream.ids[:-1])
+
+    def _masked(self, logits: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
+        """Logits of what a stream's grammar forbids at minus infinity."""
+        bound = [(row, stream.matcher) for row, stream in enumerate(self._streams) if stream.matcher is not None]
+        if not bound:
+            return logits
+        logits = logits.clone()
+        for row, matcher in bound:
+            logits[row, ~matcher.allowed().to(logits.device)] = -torch.inf
+        return logits
 
     def _draw(self, logits: Float[Tensor, "n v"]) -> list[int]:
         if self._controls is None:
@@ -198,13 +237,15 @@ class Decoder:
         for row, (stream, token) in enumerate(zip(self._streams, drawn, strict=True)):
             stream.ids.append(token)
             stream.num_new += 1
+            if stream.matcher is not None:
+                stream.matcher.accept(token)
             top = _top(log_probs[row], stream.request.num_top_logprobs)
             tokens.append(DecodedToken(stream.slot, token, chosen[row], top, self._finish(stream, row=row)))
         return tokens
 
     def _finish(self, stream: _Stream, *, row: int) -> FinishReason | None:
         request = stream.request
-        if stream.ids[-1] in request.stop_ids:
+        if stream.ids[-1] in request.stop_ids or (stream.matcher is not None and stream.matcher.done):
             return "stop"
         full = self._bounded and self._cache.length(row) >= self._context_tokens and request.overflow == "stop"
         return "length" if full or stream.num_new >= request.max_new_tokens else None

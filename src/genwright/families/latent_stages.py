@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.core import component
-from genwright.core.protocols import RowBatch, Clock, Shape
+from genwright.core.protocols import Clock, RowBatch, Shape
 from genwright.families.config import FamilyConfig
 from genwright.families.latent_config import LatentConfig, latent_shape
 

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: next-token prediction on the answers of a net of which all or a part moves."""
+"""Tuning a net of which all or a part moves: what all objectives share, and next-token prediction on answers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genwright.core.protocols import Clock, PackedTokens
-from genwright.nets.loss import linear_cross_entropy, linear_token_nll
+from genwright.nets.loss import linear_cross_entropy, linear_target_log_prob, linear_token_nll
 from genwright.nets.transformer import Transformer
 
 PART = "net"
 
 
-class SupervisedTuning(nn.Module):
-    """Nats of the counted targets of whole sequences; parameters that ask for no gradient stay as they are."""
+class Tuning(nn.Module):
+    """A net whose parameters move where they ask for a gradient."""
 
     def __init__(self, net: Transformer) -> None:
         super().__init__()
@@ -31,10 +31,24 @@ class SupervisedTuning(nn.Module):
         """AdamW without decay: Muon's updates of full rank are no good measure for factors of low rank (assumption)."""
         return {PART: {"kind": "adamw", "weight_decay": 0.0, "beta2": 0.999}}
 
+    def counted(self, batch: PackedTokens, net: Transformer | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """What the head reads where a target counts, the head, and those targets."""
+        net = net or self.net
+        hidden = net.packed_features(batch.ids, lengths=batch.lengths)
+        return hidden[batch.counted], net.head()[0], batch.targets[batch.counted]
+
+    def target_log_prob(self, batch: PackedTokens, net: Transformer | None = None) -> Float[Tensor, " n"]:
+        """Log-probability of each counted target under the net, or another one."""
+        return linear_target_log_prob(*self.counted(batch, net))
+
+
+class SupervisedTuning(Tuning):
+    """Nats of the counted targets of whole sequences."""
+
     def losses(self, batch: PackedTokens, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
         """Nats per learned token of the whole split: their sum over what as many sequences have in the mean."""
         del clock
-        hidden, weight, targets = self._counted(batch)
+        hidden, weight, targets = self.counted(batch)
         nats = linear_cross_entropy(hidden, weight, None, targets, None) * len(targets)
         loss = nats / (len(batch) * batch.mean_counted)
         yield PART, loss, {"loss": loss.detach()}
@@ -42,13 +56,8 @@ class SupervisedTuning(nn.Module):
     @torch.no_grad()
     def held_out_nats(self, batch: PackedTokens) -> Float[Tensor, " b"]:
         """Nats of each sequence over the mean number of its learned tokens: their mean is nats per learned token."""
-        hidden, weight, targets = self._counted(batch)
+        hidden, weight, targets = self.counted(batch)
         return per_sequence(linear_token_nll(hidden, weight, None, targets), batch) / batch.mean_counted
-
-    def _counted(self, batch: PackedTokens) -> tuple[Tensor, Tensor, Tensor]:
-        """What the head reads where a target counts, the head, and those targets."""
-        hidden = self.net.packed_features(batch.ids, lengths=batch.lengths)
-        return hidden[batch.counted], self.net.head()[0], batch.targets[batch.counted]
 
 
 def per_sequence(values: Float[Tensor, " n"], batch: PackedTokens) -> Float[Tensor, " b"]:

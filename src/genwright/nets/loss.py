@@ -48,13 +48,13 @@ def linear_token_nll(
 def linear_target_log_prob(
     hidden: Float[Tensor, "n d"], weight: Float[Tensor, "v d"], targets: Int[Tensor, " n"]
 ) -> Float[Tensor, " n"]:
-    """Log-probability of each target, differentiable in hidden; the backward pass makes a block's logits again."""
+    """Log-probability of each target, differentiable; the backward pass makes a block's logits again."""
     result: Tensor = _TargetLogProb.apply(hidden, weight, targets)  # type: ignore[no-untyped-call]
     return result
 
 
 class _TargetLogProb(torch.autograd.Function):
-    """d log p(y) / d hidden = (onehot(y) - p) W. The head has no gradient here."""
+    """d log p(y) / d logits = onehot(y) - p. A frozen head has no gradient."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
@@ -62,16 +62,20 @@ class _TargetLogProb(torch.autograd.Function):
         return -linear_token_nll(hidden, weight, None, targets)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None]:
         hidden, weight, targets = ctx.saved_tensors
         grad_hidden = torch.empty_like(hidden)
+        grad_weight = torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
         for block in _blocks(len(targets), weight=weight):
             _, log_probs = _block_nll(hidden[block], weight, None, targets[block])
             error = log_probs.exp_().neg_()
             error[torch.arange(len(error), device=error.device), targets[block]] += 1
             error *= grads[0][block, None]
-            torch.mm(error.to(weight.dtype), weight, out=grad_hidden[block])
-        return grad_hidden, None, None
+            narrow = error.to(weight.dtype)
+            torch.mm(narrow, weight, out=grad_hidden[block])
+            if grad_weight is not None:
+                grad_weight += narrow.t() @ hidden[block]
+        return grad_hidden, _cast(grad_weight, weight.dtype), None
 
 
 def _blocks(num_tokens: int, *, weight: Tensor) -> list[slice]:

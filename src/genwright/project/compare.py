@@ -41,6 +41,7 @@ class Row:
     estimate: Estimate
     difference: Estimate | None = None
     p_holm: float | None = None
+    better: str = "neither"
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _rows(project: Memory, sides: Sequence[Side], key: tuple[str, str]) -> list[
         claim = side.claims.get(key)
         if claim is None:
             continue
-        row = Row(claim.metric, claim.label, claim.unit, side.name, claim.estimate)
+        row = Row(claim.metric, claim.label, claim.unit, side.name, claim.estimate, better=claim.better)
         if side is not sides[0] and first is not None:
             row = replace(row, **_paired(project, claim, first))
         rows.append(row)

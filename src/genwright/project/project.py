@@ -16,6 +16,7 @@ from genwright.core.stage import Progress
 from genwright.ledger import Ledger
 from genwright.project.collect import Garbage, collect, find_garbage
 from genwright.project.compare import Comparison, compare
+from genwright.project.differences import differences
 from genwright.project.plan import Plan, Step, make_plan, next_step
 from genwright.project.quiet import Quiet
 from genwright.project.releases import fix_policy, newest_release, system_of, verdicts
@@ -200,6 +201,21 @@ class Project:
         if entry.kind == "run":
             shown["claims"] = [claim.id for _, claim in self.ledger.claims(run=entry.body["id"])]
         return shown
+
+    def diff(self, a: str, b: str, /) -> list[str]:
+        """How the artifact whose id starts with `b` differs from that of `a`: lines of a unified diff.
+
+        Raises:
+            SpecError: one of them is no artifact.
+            IntegrityError: a file is not what was stored.
+        """
+        found = [self.ledger.find(prefix) for prefix in (a, b)]
+        for prefix, entry in zip((a, b), found, strict=True):
+            if entry.kind != "artifact":
+                raise SpecError(f"{prefix} is a {entry.kind}, not an artifact", hint="genwright show ID names outputs")
+        left, right = (str(entry.body["id"]) for entry in found)
+        paths = self.checked_path(left), self.checked_path(right)
+        return list(differences(*paths, names=(left[:12], right[:12])))
 
     def verdicts(self) -> list[dict[str, Any]]:
         """All verdicts, oldest first."""

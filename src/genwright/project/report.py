@@ -10,6 +10,7 @@ from pathlib import Path
 
 from genwright.core.claim import Estimate
 from genwright.project.compare import Comparison, Cost, Row
+from genwright.project.pareto import charts
 
 WIDTH, LEFT, LINE = 720, 200, 22
 MOST_TEXTS = 3
@@ -30,6 +31,7 @@ def write_report(found: Comparison, path: Path, /, *, title: str) -> Path:
         f"<h1>{escape(title)}</h1><p>Differences are to the first side, {escape(found.costs[0].side)}, and paired.</p>",
         "<h2>Cost of training</h2>",
         _table([_cost_cells(cost) for cost in found.costs]),
+        *charts(found.rows),
         "<h2>Claims</h2>",
         *(_metric(found.rows, key) for key in dict.fromkeys((row.metric, row.label) for row in found.rows)),
         "<h2>Samples</h2>",

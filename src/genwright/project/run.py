@@ -1,6 +1,7 @@
 """The runner: executes what a plan asks for, and is the only writer of the ledger."""
 
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -100,6 +101,8 @@ class _Execution:
             raise StorageError(f"cannot make a work folder in {self.ledger.folder}: {error}") from error
         stage = self.step.stage
         self.runner.stopping.stage_saves = stage.saves_on_stop
+        # What torchao registers when it is imported (transformers does so where it is there) makes torch warn.
+        logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
         found = load_reference(stage.run, extra=stage.extra)(self.step.config, self._context(scratch))
         assert isinstance(found, StageResult), f"stage {stage.name} returned {type(found).__name__}"
         return found

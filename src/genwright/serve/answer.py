@@ -6,16 +6,20 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from genwright.core.errors import GenwrightError
+from genwright.core.errors import CapabilityError, GenwrightError
+from genwright.families import SamplingConfig
 from genwright.families.decoding import DecodeRequest
 from genwright.serve.engine import Engine, Job, Piece
 from genwright.serve.metrics import Metrics
+from genwright.serve.pattern_job import PatternJob
 from genwright.serve.problems import ApiError, error_body
 from genwright.serve.schemas import ChatRequest, CompletionRequest, GenerationRequest
-from genwright.serve.wire import Envelope, chat_choice, chat_delta, completion_choice, usage
+from genwright.serve.tools import read_answer
+from genwright.serve.wire import Envelope, chat_choice, chat_delta, completion_choice, usage, with_calls
+from genwright.systems.prompts.pattern import Call
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,12 @@ class Answer:
     """The choices of one request: `jobs[i]` makes choice i, all share batches."""
 
     request: CompletionRequest | ChatRequest
-    jobs: list[Job]
+    jobs: Sequence[Job | PatternJob]
     prompt_tokens: int
     prompts: list[str]
     envelope: Envelope
     metrics: Metrics
+    sampling: SamplingConfig
     started: float = field(default_factory=time.monotonic)
     completion_tokens: int = 0
 
@@ -49,6 +54,16 @@ class Answer:
         """Whether log-probabilities were asked for."""
         return _wants_logprobs(self.request)
 
+    @property
+    def _with_tools(self) -> bool:
+        return isinstance(self.request, ChatRequest) and self.request.with_tools
+
+    def usage(self) -> dict[str, Any]:
+        """Tokens that were read and made; under a prompt pattern those of all its calls."""
+        patterns = [job for job in self.jobs if isinstance(job, PatternJob)]
+        read = sum(job.prompt_tokens for job in patterns) or self.prompt_tokens
+        return usage(read, self.completion_tokens + sum(job.hidden_tokens for job in patterns))
+
     def _prefix(self, index: int) -> str:
         echo = isinstance(self.request, CompletionRequest) and self.request.echo
         return self.prompts[index // (self.request.n or 1)] if echo else ""
@@ -60,6 +75,11 @@ class Answer:
         self.metrics.completion_tokens.inc()
         return piece
 
+    def cancel(self) -> None:
+        """Nobody waits for the answer any more."""
+        for job in self.jobs:
+            job.cancelled = True
+
     # --- whole -----------------------------------------------------------------------------------------------
 
     async def whole(self) -> dict[str, Any]:
@@ -67,15 +87,15 @@ class Answer:
         try:
             choices = await asyncio.gather(*(self._choice(index, job) for index, job in enumerate(self.jobs)))
         finally:
-            for job in self.jobs:
-                job.cancelled = True
-        return self.envelope.body(choices, usage=usage(self.prompt_tokens, self.completion_tokens))
+            self.cancel()
+        return self.envelope.body(choices, usage=self.usage())
 
-    async def _choice(self, index: int, job: Job) -> dict[str, Any]:
+    async def _choice(self, index: int, job: Job | PatternJob) -> dict[str, Any]:
         pieces = [self._count(piece) async for piece in job.pieces()]
         text = self._prefix(index) + "".join(piece.text for piece in pieces)
         make = chat_choice if self.is_chat else completion_choice
-        return make(index, text, pieces, finish=pieces[-1].finish_reason, with_logprobs=self.with_logprobs)
+        made = make(index, text, pieces, finish=pieces[-1].finish_reason, with_logprobs=self.with_logprobs)
+        return with_calls(made) if self._with_tools else made
 
     # --- streamed --------------------------------------------------------------------------------------------
 
@@ -88,8 +108,7 @@ class Answer:
         except GenwrightError as error:
             yield _event(error_body(error.message, kind="server_error", code=error.code))
         finally:
-            for job in self.jobs:
-                job.cancelled = True
+            self.cancel()
 
     async def _chunks(self) -> AsyncIterator[dict[str, Any]]:
         options = self.request.stream_options
@@ -99,15 +118,29 @@ class Answer:
             for choice in roles:
                 yield self.envelope.body([choice], chunk=True, **more)
         offsets = [0] * len(self.jobs)
-        async for index, piece in self._merged():
-            for choice in self._choices_of(index, piece, offsets):
+        texts = [""] * len(self.jobs)
+        async for index, piece in self.pieces():
+            texts[index] += piece.text
+            shown = self._called(index, piece, texts) if self._with_tools else self._choices_of(index, piece, offsets)
+            for choice in shown:
                 yield self.envelope.body([choice], chunk=True, **more)
         if more:
-            counted = usage(self.prompt_tokens, self.completion_tokens)
+            counted = self.usage()
             yield self.envelope.body([], chunk=True, usage=counted)
 
     def _delta(self, index: int, delta: dict[str, Any]) -> dict[str, Any]:
         return chat_delta(index, delta, [], finish=None, with_logprobs=False)
+
+    def _called(self, index: int, piece: Piece, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """A call is sent whole, once it is."""
+        if not piece.finish_reason:
+            return []
+        words, calls = read_answer(texts[index])
+        delta = (
+            {"tool_calls": [{"index": at, **call} for at, call in enumerate(calls)]} if calls else {"content": words}
+        )
+        end = "tool_calls" if calls else piece.finish_reason
+        return [self._delta(index, delta), chat_delta(index, {}, [], finish=end, with_logprobs=False)]
 
     def _choices_of(self, index: int, piece: Piece, offsets: list[int]) -> list[dict[str, Any]]:
         shown = [piece]
@@ -131,11 +164,11 @@ class Answer:
         offsets[index] += max(1, len(piece.token_text))
         return [choice]
 
-    async def _merged(self) -> AsyncIterator[tuple[int, Piece]]:
+    async def pieces(self) -> AsyncIterator[tuple[int, Piece]]:
         """Pieces of all choices as they come."""
         queue: asyncio.Queue[tuple[int, Piece | BaseException | None]] = asyncio.Queue()
 
-        async def pump(index: int, job: Job) -> None:
+        async def pump(index: int, job: Job | PatternJob) -> None:
             try:
                 async with aclosing(job.pieces()) as pieces:
                     async for piece in pieces:
@@ -187,13 +220,14 @@ def submit(
     budget = _budget(request, limits)
     for ids in encoded:
         _check_length(len(ids), engine.system.context_tokens)
+    _check_schema(request, engine.system)
     base = request.seed if request.seed is not None else secrets.randbits(62)
     make = _maker(request, engine, budget)
-    jobs: list[Job] = []
+    jobs: list[Job | PatternJob] = []
     try:
         for ids in encoded:
             for _ in range(request.n or 1):
-                jobs.append(engine.submit(make(ids, base + len(jobs)), stop=request.stops))
+                jobs.append(_job(request, ids, base + len(jobs), engine=engine, make=make))
     except GenwrightError:
         for job in jobs:
             job.cancelled = True
@@ -201,7 +235,32 @@ def submit(
     prompt_tokens = sum(len(ids) for ids in encoded)
     metrics.prompt_tokens.inc(prompt_tokens)
     envelope = Envelope("chat.completion" if isinstance(request, ChatRequest) else "text_completion", request.model)
-    return Answer(request, jobs, prompt_tokens, list(prompts), envelope, metrics)
+    return Answer(request, jobs, prompt_tokens, list(prompts), envelope, metrics, _sampling(request, engine))
+
+
+Make = Callable[[tuple[int, ...], int], DecodeRequest]
+SEEDS_PER_CHOICE = 1 << 20
+
+
+def _job(
+    request: CompletionRequest | ChatRequest, ids: tuple[int, ...], seed: int, *, engine: Engine, make: Make
+) -> Job | PatternJob:
+    """One choice: a chat of a system with a prompt goes through its pattern."""
+    pattern = getattr(engine.system, "pattern", None)
+    if pattern is None or not isinstance(request, ChatRequest):
+        return engine.submit(make(ids, seed), stop=request.stops)
+
+    def ask(call: Call, number: int) -> Job:
+        asked = make(engine.system.encode_chat(call.chat), seed + SEEDS_PER_CHOICE * number)
+        _check_length(len(asked.prompt_ids), engine.system.context_tokens)
+        if call.temperature is not None and request.temperature is None:
+            cooler = asked.sampling.model_copy(update={"temperature": call.temperature})
+            asked = replace(asked, sampling=cooler)
+        # A text that a pattern ends is a stream of pieces until then.
+        asked = replace(asked, whole=asked.whole and not call.stop)
+        return engine.submit(asked, stop=(*request.stops, *call.stop))
+
+    return PatternJob(pattern, tuple(request.turns), submit=ask)
 
 
 def _budget(request: GenerationRequest, limits: Limits) -> int:
@@ -228,16 +287,26 @@ def _check_length(num_tokens: int, context_tokens: int) -> None:
         )
 
 
-def _maker(
-    request: CompletionRequest | ChatRequest, engine: Engine, budget: int
-) -> Callable[[tuple[int, ...], int], DecodeRequest]:
-    asked = {
-        name: value
-        for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-        if (value := getattr(request, name)) is not None
-    }
-    sampling = engine.system.sampling.model_copy(update=asked)
+def _check_schema(request: CompletionRequest | ChatRequest, system: Any) -> None:
+    if isinstance(request, ChatRequest) and request.json_schema:
+        try:
+            system.check_schema(request.json_schema)
+        except CapabilityError as error:
+            raise ApiError(400, error.message, code="invalid_json_schema", param="response_format") from None
+
+
+def _sampling(request: GenerationRequest, engine: Engine) -> SamplingConfig:
+    """The system's own, with what was asked for."""
+    names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+    asked = {name: value for name in names if (value := getattr(request, name)) is not None}
+    found: SamplingConfig = engine.system.sampling.model_copy(update=asked)
+    return found
+
+
+def _maker(request: CompletionRequest | ChatRequest, engine: Engine, budget: int) -> Make:
+    sampling = _sampling(request, engine)
     with_logprobs = _wants_logprobs(request)
+    json_schema = request.json_schema if isinstance(request, ChatRequest) else None
     top = request.top_logprobs if isinstance(request, ChatRequest) else request.logprobs
 
     def make(ids: tuple[int, ...], seed: int) -> DecodeRequest:
@@ -251,6 +320,7 @@ def _maker(
             overflow="stop",
             whole=not request.stream and not request.stops,
             with_logprobs=with_logprobs,
+            json_schema=json_schema,
         )
 
     return make

@@ -1,5 +1,6 @@
 """The OpenAI-compatible API over one system."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,10 +16,13 @@ from starlette.exceptions import HTTPException
 from genwright import __version__
 from genwright.core.errors import DataError, GenwrightError
 from genwright.serve.answer import Answer, Limits, submit
+from genwright.serve.embeddings import EmbeddingRequest, embedding_body
 from genwright.serve.engine import Engine
 from genwright.serve.limits import Guard
 from genwright.serve.metrics import Metrics
 from genwright.serve.problems import ApiError, on_genwright, on_http, on_validation
+from genwright.serve.response_schemas import ResponsesRequest
+from genwright.serve.responses import ResponseAnswer
 from genwright.serve.schemas import ChatRequest, CompletionRequest
 
 
@@ -78,6 +82,7 @@ def create_app(engine: Engine, /, *, served: Served) -> FastAPI:
     _state_routes(app, engine, metrics)
     _model_routes(app, served)
     _generation_routes(app, engine, metrics=metrics, served=served)
+    _embedding_routes(app, engine, served=served)
     return app
 
 
@@ -146,11 +151,37 @@ def _generation_routes(app: FastAPI, engine: Engine, *, metrics: Metrics, served
         encoded = [engine.system.encode_prompt(prompt) for prompt in request.prompts]
         return await respond(request, encoded, prompts=request.prompts)
 
+    def encoded_chat(request: ChatRequest) -> list[tuple[int, ...]]:
+        try:
+            return [engine.system.encode_chat(request.turns)]
+        except DataError as error:
+            raise ApiError(400, error.message, code="invalid_value", param="messages") from None
+
     @app.post("/v1/chat/completions", responses=REFUSALS | STREAMED, response_model=None)
     async def chat(request: ChatRequest) -> Response:
         _known(request.model, served)
-        try:
-            encoded = engine.system.encode_chat([(message.role, message.text) for message in request.messages])
-        except DataError as error:
-            raise ApiError(400, error.message, code="invalid_value", param="messages") from None
-        return await respond(request, [encoded])
+        return await respond(request, encoded_chat(request))
+
+    @app.post("/v1/responses", responses=REFUSALS | STREAMED, response_model=None)
+    async def responses(request: ResponsesRequest) -> Response:
+        _known(request.model, served)
+        asked = request.as_chat()
+        encoded = encoded_chat(asked)
+        answer = submit(asked, encoded=encoded, engine=engine, metrics=metrics, limits=served.limits)
+        made = ResponseAnswer(request, answer)
+        if request.stream:
+            return StreamingResponse(made.events(), media_type="text/event-stream")
+        return JSONResponse(await made.whole())
+
+
+def _embedding_routes(app: FastAPI, engine: Engine, *, served: Served) -> None:
+    one_at_a_time = asyncio.Lock()
+
+    @app.post("/v1/embeddings", responses=REFUSALS, response_model=None)
+    async def embeddings(request: EmbeddingRequest) -> Response:
+        _known(request.model, served)
+        if not hasattr(engine.system, "embed"):
+            raise ApiError(400, "this system embeds no texts", code="unsupported")
+        async with one_at_a_time:
+            vectors, num_tokens = await asyncio.to_thread(engine.system.embed, request.texts)
+        return JSONResponse(embedding_body(request, vectors, num_tokens=num_tokens))

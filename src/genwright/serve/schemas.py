@@ -4,6 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from genwright.serve.formats import ResponseFormat
+from genwright.serve.tools import Choice, NamedChoice, Tool, ToolCall, instruction, schema_of
+
 MAX_PROMPTS = 32
 MAX_CHOICES = 16
 MAX_STOPS = 4
@@ -92,21 +95,32 @@ class Message(BaseModel):
     """One message of a chat."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[TextPart] | None = None
     name: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+    refusal: None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.content is None and not self.tool_calls:
+            raise ValueError("a message needs content, or calls of tools")
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError("tool_calls are of the assistant")
+        return self
 
     @property
     def text(self) -> str:
-        """The content as one string."""
+        """The content as one string; a call stands in the form that the model wrote."""
+        if self.content is None:
+            return "\n".join(call.text for call in self.tool_calls or ())
         return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
 
-
-class TextFormat(BaseModel):
-    """The only response format of a system without a grammar."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-    type: Literal["text"]
+    @property
+    def turn(self) -> tuple[str, str]:
+        """(role, text); what a tool gave back is told by the user, since most templates know no tools."""
+        return ("user", f"Result: {self.text}") if self.role == "tool" else (self.role, self.text)
 
 
 class ChatRequest(GenerationRequest):
@@ -116,10 +130,47 @@ class ChatRequest(GenerationRequest):
     max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    response_format: TextFormat | None = None
+    response_format: ResponseFormat | None = None
+    tools: Annotated[list[Tool], Field(max_length=128)] | None = None
+    tool_choice: Choice | None = None
+    parallel_tool_calls: bool | None = None
 
     @model_validator(mode="after")
     def _top_needs_logprobs(self) -> Self:
         if self.top_logprobs and not self.logprobs:
             raise ValueError("top_logprobs is allowed only with logprobs = true")
         return self
+
+    @model_validator(mode="after")
+    def _tools_fit(self) -> Self:
+        names = [tool.function.name for tool in self.tools or ()]
+        if isinstance(self.tool_choice, NamedChoice) and self.tool_choice.function.name not in names:
+            raise ValueError(f"tool_choice names '{self.tool_choice.function.name}', which is none of the tools")
+        if self.tool_choice == "required" and not names:
+            raise ValueError("tool_choice 'required' needs tools")
+        if self.with_tools and self.response_format and self.response_format.json_schema_text:
+            raise ValueError("tools and a JSON response_format together are not supported")
+        return self
+
+    @property
+    def with_tools(self) -> bool:
+        """Whether the answer may be a call."""
+        return bool(self.tools) and self.tool_choice != "none"
+
+    @property
+    def turns(self) -> list[tuple[str, str]]:
+        """(role, text) of all that is said, the tools among it."""
+        said = [message.turn for message in self.messages]
+        if not self.with_tools:
+            return said
+        told = instruction(self.tools or (), self.tool_choice or "auto")
+        if said[0][0] in ("system", "developer"):
+            return [(said[0][0], f"{said[0][1]}\n\n{told}"), *said[1:]]
+        return [("system", told), *said]
+
+    @property
+    def json_schema(self) -> str | None:
+        """What the answer has to fit."""
+        if self.with_tools:
+            return schema_of(self.tools or (), self.tool_choice or "auto")
+        return self.response_format.json_schema_text if self.response_format else None

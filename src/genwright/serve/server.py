@@ -56,6 +56,10 @@ def serve(project: Project, system: str | None, /, *, settings: ServerSettings, 
             f"system {digest[:12]} makes samples and continues no text; the server speaks the OpenAI API for texts",
             hint="genwright generate --num N --out DIR",
         )
+    if not hasattr(loaded, "decoder"):
+        raise CapabilityError(
+            f"system {digest[:12]} has its model behind another server", hint="ask that server: remote.url"
+        )
     engine = Engine(loaded, num_slots=settings.max_concurrency, max_queue=settings.max_queue)
     app = create_app(engine, served=Served(model=project.specs()[0].project.name, digest=digest, keys=keys))
     state = "released" if released else "UNRELEASED"

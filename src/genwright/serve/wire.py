@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from genwright.serve.engine import Piece
+from genwright.serve.tools import read_answer
 
 Form = Literal["text_completion", "chat.completion"]
 
@@ -71,6 +72,14 @@ def chat_choice(
     message = {"role": "assistant", "content": text, "refusal": None}
     logprobs = chat_logprobs(pieces) if with_logprobs else None
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish}
+
+
+def with_calls(choice: dict[str, Any], /) -> dict[str, Any]:
+    """A chat choice whose text was forced into the form of a call: the call, or the words."""
+    words, calls = read_answer(choice["message"]["content"])
+    choice["message"] |= {"content": words, **({"tool_calls": calls} if calls else {})}
+    choice["finish_reason"] = "tool_calls" if calls else choice["finish_reason"]
+    return choice
 
 
 def chat_delta(

@@ -1,6 +1,21 @@
 """What a user meets: a model with its codec and its ways to be asked. The door is torch-free."""
 
 from genwright.systems.load import load_system
-from genwright.systems.manifest import DrawingConfig, Manifest, PropertiesManifest, read_manifest, write_manifest
+from genwright.systems.manifest import (
+    DrawingConfig,
+    Manifest,
+    PropertiesManifest,
+    backend_of,
+    read_manifest,
+    write_manifest,
+)
 
-__all__ = ["DrawingConfig", "Manifest", "PropertiesManifest", "load_system", "read_manifest", "write_manifest"]
+__all__ = [
+    "DrawingConfig",
+    "Manifest",
+    "PropertiesManifest",
+    "backend_of",
+    "load_system",
+    "read_manifest",
+    "write_manifest",
+]

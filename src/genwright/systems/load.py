@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from genwright.core import load_reference
 from genwright.systems.manifest import read_manifest
@@ -12,16 +12,12 @@ from genwright.systems.prompted import PromptedSystem
 from genwright.systems.prompts import read_prompt
 
 BACKENDS = {
+    "http": ("genwright.systems.http.system:HttpSystem", "train"),
     "gguf": ("genwright.systems.llama.system:GgufSystem", "gguf"),
     "local": ("genwright.systems.local:LocalSystem", "train"),
     "rows": ("genwright.systems.rows:RowSystem", "train"),
     "style": ("genwright.systems.style:StyleSystem", "style"),
 }
-
-
-def backend_for(model: Path, /) -> Literal["local", "gguf"]:
-    """What answers for a language model in that folder: llama.cpp where it is kept as its file, else torch."""
-    return "gguf" if (model / "model.gguf").is_file() else "local"
 
 
 def load_system(folder: Path, /, *, locate: Callable[[str], Path], device: str = "cpu") -> Any:

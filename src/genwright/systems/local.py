@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, get_args
 
+import numpy as np
 import torch
 
-from genwright.core import CapabilityError
-from genwright.core.protocols import Codec
+from genwright.core import CapabilityError, SpecError
+from genwright.core.protocols import Codec, Tokens
 from genwright.families.autoregressive import Autoregressive
 from genwright.families.decoding import Decoder
 from genwright.families.gguf_store import FileType, write_gguf
 from genwright.families.store import load_family
 from genwright.modalities.codec import load_codec
 from genwright.nets.export import export_hf
+from genwright.systems.grammar import Grammars
 from genwright.systems.manifest import Manifest
 from genwright.systems.requests import Chat, DocumentScore
 from genwright.systems.tokens import TokenSystem
@@ -30,6 +33,7 @@ class LocalSystem(TokenSystem):
         super().__init__(codec=codec, manifest=manifest, context_tokens=family.shape.context_tokens)
         self.family = family
         self._codec_folder, self._device = codec_folder, device
+        self._grammars = Grammars(codec_folder, vocab_size=codec.vocab_size, stop_ids=self.stop_ids)
 
     @classmethod
     def load(cls, manifest: Manifest, /, *, locate: Callable[[str], Path], device: str = "cpu") -> LocalSystem:
@@ -72,9 +76,26 @@ class LocalSystem(TokenSystem):
             for value, tokens, begin, text in zip(nats, ids, first, texts, strict=True)
         ]
 
+    @torch.no_grad()
+    def embed(self, texts: Sequence[str], /) -> tuple[np.ndarray[Any, Any], list[int]]:
+        """Of each text a vector of length 1: the mean of the net's last states over its tokens; and their numbers.
+
+        Raises:
+            CapabilityError: a text is longer than the context.
+        """
+        rows, sizes = [], []
+        for text in texts:
+            ids = self.encode_prompt(text)
+            if len(ids) > self.context_tokens:
+                raise CapabilityError(f"a text has {len(ids)} tokens; the context holds {self.context_tokens}")
+            found = self.family.embed(Tokens(torch.tensor([ids], device=self._device)))[0].float()
+            rows.append((found / found.norm().clamp(min=1e-12)).cpu().numpy())
+            sizes.append(len(ids))
+        return np.stack(rows), sizes
+
     def decoder(self, num_slots: int, /) -> Decoder:
         """A decoder over the model, for callers that batch on their own."""
-        return self.family.decoder(num_slots)
+        return self.family.decoder(num_slots, grammars=self._grammars)
 
     def export_hf(self, folder: Path, /) -> tuple[Path, ...]:
         """Writes a folder that `transformers` loads with equal logits.
@@ -98,6 +119,9 @@ class LocalSystem(TokenSystem):
         """Writes one file that llama.cpp loads.
 
         Raises:
+            SpecError: there is no such type.
             CapabilityError: the net or the tokenizer has no layout there.
         """
+        if file_type not in get_args(FileType):
+            raise SpecError(f"there is no GGUF type '{file_type}'", hint=f"choose of {', '.join(get_args(FileType))}")
         write_gguf(self.family, codec_folder=self._codec_folder, out=out, file_type=file_type)

@@ -45,7 +45,7 @@ class Manifest(Config):
     """
 
     format: Literal[1] = 1
-    backend: Literal["local", "gguf", "rows", "style"] = "local"
+    backend: Literal["local", "gguf", "http", "rows", "style"] = "local"
     modality: str = "text"
     model: str = Field(pattern=DIGEST)
     codec: str = Field(pattern=DIGEST)
@@ -53,6 +53,13 @@ class Manifest(Config):
     drawing: DrawingConfig = DrawingConfig()
     prompt: str | None = Field(default=None, pattern=DIGEST)
     properties: PropertiesManifest | None = None
+
+
+def backend_of(model: Path, /) -> Literal["local", "gguf", "http"]:
+    """What runs the language model in that folder: another server, llama.cpp where it is a GGUF file, else torch."""
+    if (model / "remote.json").is_file():
+        return "http"
+    return "gguf" if (model / "model.gguf").is_file() else "local"
 
 
 def write_manifest(manifest: Manifest, /, *, folder: Path) -> None:

@@ -52,6 +52,8 @@ class PromptedSystem:
 
     def answer_log_prob(self, questions: Sequence[Chat], answers: Sequence[str], /) -> list[DocumentScore]:
         """How likely each answer is behind its question in the prompt; empty where a pattern asks more than once."""
+        if not hasattr(self.system, "answer_log_prob"):
+            return []
         calls = [next(self.pattern.turns(question)) for question in questions]
         if not all(call.last for call in calls):
             return []

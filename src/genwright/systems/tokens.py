@@ -11,14 +11,36 @@ from genwright.core.protocols import Codec
 from genwright.families import SamplingConfig
 from genwright.families.decoding import DecodedToken, DecodeRequest, LostStream, TokenDecoder, stream
 from genwright.families.text_stream import TextStream
+from genwright.systems.grammar import compiled
 from genwright.systems.manifest import Manifest
 from genwright.systems.requests import Chat, Completion, GenerationRequest
 
 SLOTS = 16
 
 
+def request_of(
+    prompt: str | Chat,
+    own: SamplingConfig,
+    sampling: Mapping[str, Any] | Config | None,
+    /,
+    *,
+    max_tokens: int,
+    seed: int = 0,
+    stop: Sequence[str] = (),
+    num_top_logprobs: int = 0,
+) -> GenerationRequest:
+    """A request with a system's own sampling where nothing else is said.
+
+    Raises:
+        SpecError: a sampling value is unknown or out of range.
+    """
+    asked = sampling.model_dump() if isinstance(sampling, Config) else dict(sampling or {})
+    settings = SamplingConfig.parse({**own.model_dump(), **asked}, where="sampling")
+    return GenerationRequest(prompt, max_tokens, settings, seed, tuple(stop), num_top_logprobs)
+
+
 class TokenSystem(ABC):
-    """Continues texts and answers chats. `prompt` of the manifest, where there is one, stands before every prompt."""
+    """Continues texts and answers chats."""
 
     capabilities = frozenset({"generate", "stream", "logprobs"})
 
@@ -48,9 +70,23 @@ class TokenSystem(ABC):
         Raises:
             SpecError: a sampling value is unknown or out of range.
         """
-        asked = sampling.model_dump() if isinstance(sampling, Config) else dict(sampling or {})
-        settings = SamplingConfig.parse({**self.sampling.model_dump(), **asked}, where="sampling")
-        return GenerationRequest(prompt, max_tokens, settings, seed, tuple(stop), num_top_logprobs)
+        return request_of(
+            prompt,
+            self.sampling,
+            sampling,
+            max_tokens=max_tokens,
+            seed=seed,
+            stop=stop,
+            num_top_logprobs=num_top_logprobs,
+        )
+
+    def check_schema(self, json_schema: str, /) -> None:
+        """Passes where answers can be made to fit that schema.
+
+        Raises:
+            CapabilityError: they cannot.
+        """
+        compiled(json_schema)
 
     def encode_request(self, prompt: str | Chat, /) -> tuple[int, ...]:
         """The tokens of a text to continue, or of a chat to answer."""
@@ -126,6 +162,7 @@ class _Progress:
             stop_ids=system.stop_ids,
             num_top_logprobs=request.num_top_logprobs,
             whole=whole and not request.stop,
+            json_schema=request.json_schema,
         )
         self._text_stream = TextStream(system.decode, stop=request.stop)
         self._pieces: list[str] = []

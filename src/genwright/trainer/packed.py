@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -70,18 +70,18 @@ class Sequences:
 
 
 class PackedFeed:
-    """Batches of whole sequences. Row n of the whole training follows from (seed, n) alone."""
+    """Batches of whole sequences, of which so many in succession are a row. Row n follows from (seed, n) alone."""
 
     row_units = 1
     unit: Literal["token", "sample"] = "sample"
 
-    def __init__(self, sequences: Sequences, *, seed: int, device: str, shuffle: bool = True) -> None:
-        self.sequences = sequences
+    def __init__(self, sequences: Sequences, *, seed: int, device: str, shuffle: bool = True, in_row: int = 1) -> None:
+        self.sequences, self._in_row = sequences, in_row
         self._seed, self._device, self._shuffle = seed, device, shuffle
         self._order = lru_cache(maxsize=2)(self._make_order)
 
     def __len__(self) -> int:
-        return len(self.sequences)
+        return len(self.sequences) // self._in_row
 
     def take(self, first: int, /, *, count: int) -> PackedTokens:
         """Rows first .. first + count - 1 of the whole training, end to end."""
@@ -89,20 +89,10 @@ class PackedFeed:
 
     def numbers(self, first: int, /, *, count: int) -> NDArray[np.int64]:
         """Which sequences those rows are."""
-        return numbers_of(first, count=count, size=len(self), order=self._order)
+        return self._expanded(numbers_of(first, count=count, size=len(self), order=self._order))
 
-    def all_batches(self, *, size: int) -> Iterator[PackedTokens]:
-        """Every sequence once, in the order of the file."""
-        for at in range(0, len(self), size):
-            numbers = np.arange(at, min(at + size, len(self)))
-            yield self.sequences.packed(numbers, device=self._device)
-
-    def times_seen(self, num_rows: int, /) -> NDArray[np.int64]:
-        """How often each sequence is among the first `num_rows` rows."""
-        epochs, rest = divmod(num_rows, len(self))
-        seen = np.full(len(self), epochs, dtype=np.int64)
-        seen[self._order(epochs)[:rest]] += 1
-        return seen
+    def _expanded(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return (rows[:, None] * self._in_row + np.arange(self._in_row)).reshape(-1)
 
     def _make_order(self, epoch: int) -> NDArray[np.int64]:
         if not self._shuffle:

@@ -14,11 +14,10 @@ from genwright.project.spec import load_specs
 from genwright.stages.base.config import BaseConfig
 from genwright.stages.base.places import fingerprint
 from genwright.stages.base.run import run
-from genwright.systems import Manifest
+from genwright.systems import Manifest, backend_of
 from genwright.systems.local import LocalSystem
 
 from .models import KINDS, MARKS, SHAPE, TEMPLATE, TEXTS, write_model
-
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +159,30 @@ def test_files_that_hold_no_model_are_named(folder, tmp_path, make_context, as_a
     with pytest.raises(DataError, match="cannot be read"):
         loaded(broken, make_context, as_artifact)
     (tmp_path / "cut.gguf").write_bytes(b"GGUF" + bytes(20))
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match=r"cut\.gguf is GGUF of version 0"):
         loaded(tmp_path / "cut.gguf", make_context, as_artifact)
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3"])
+def test_a_gguf_file_is_the_model_that_it_was_made_of(kind, tmp_path, make_context, as_artifact):
+    made, _ = loaded(write_model(tmp_path / "m", kind), make_context, as_artifact)
+    made.export_gguf(tmp_path / "m.gguf", file_type="f32")
+    system, artifacts = loaded(tmp_path / "m.gguf", make_context, as_artifact)
+    assert max(read_scores(artifacts["base_scores"].path)["logit_difference"]) < 1e-3
+    for name, value in made.family.state_dict().items():
+        torch.testing.assert_close(system.family.state_dict()[name], value, rtol=0, atol=0)
+    chat = [("user", "caf\u00e9 12?")]
+    assert system.encode_chat(chat) == made.encode_chat(chat)
+    assert (system.stop_ids, system.sampling) == (made.stop_ids, made.sampling)
+
+
+def test_a_gguf_file_may_stay_as_it_is(folder, tmp_path, make_context, as_artifact):
+    made, _ = loaded(folder, make_context, as_artifact)
+    made.export_gguf(tmp_path / "m.gguf", file_type="q8_0")
+    _, artifacts = loaded(tmp_path / "m.gguf", make_context, as_artifact, keep="gguf")
+    kept = artifacts["model"].path
+    assert (kept / "model.gguf").read_bytes() == (tmp_path / "m.gguf").read_bytes()
+    assert backend_of(kept) == "gguf"
 
 
 def test_a_tokenizer_of_another_model_is_refused(folder, tmp_path, make_context, as_artifact):

@@ -16,11 +16,12 @@ class ChatSourceConfig(FilesConfig):
 
     JSON lines and Parquet hold `messages` (a list of `{role, content}`), or a question and an answer in the fields
     `prompt_field` and `completion_field`. `python-summaries` makes pairs of Python source: a function without its
-    docstring, and the first line of that. `group_by` says what stays together in one split: a document, a file, the
-    first folder of its name (`package`), or the value of `group_field`. `split` puts all of a source into one split.
+    docstring, and the first line of that; `python-tasks` makes them of the head and docstring of a function with
+    examples, and the function. `group_by` says what stays together in one split: a document, a file, the first folder
+    of its name (`package`), or the value of `group_field`. `split` puts all of a source into one split.
     """
 
-    format: Literal["auto", "jsonl", "parquet", "python-summaries"] = "auto"
+    format: Literal["auto", "jsonl", "parquet", "python-summaries", "python-tasks"] = "auto"
     messages_field: str = "messages"
     prompt_field: str = "prompt"
     completion_field: str = "completion"

@@ -16,6 +16,7 @@ from genwright.core.protocols import Unreadable
 from genwright.modalities.chat.config import ChatSourceConfig
 from genwright.modalities.chat.messages import Messages, table
 from genwright.modalities.chat.summaries import pairs
+from genwright.modalities.chat.tasks import tasks
 from genwright.modalities.files.sources import SourceFile, list_files
 from genwright.modalities.text.records import UnreadableError, read_all, read_lines
 
@@ -130,10 +131,20 @@ def _summaries(file: SourceFile, source: ChatSourceConfig) -> Found:
         raise UnreadableError(f"{file.path} is not Python source ({error})", reason="corrupt") from None
 
 
+def _tasks(file: SourceFile, source: ChatSourceConfig) -> Found:
+    data = read_all(file.path, limit_bytes=source.max_document_bytes)
+    try:
+        for name, question, code in tasks(data, max_code_characters=source.max_code_characters):
+            yield _Chat(name, _messages(question, code, source))
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise UnreadableError(f"{file.path} is not Python source ({error})", reason="corrupt") from None
+
+
 READERS: Mapping[str, Callable[[SourceFile, ChatSourceConfig], Found]] = {
     "jsonl": _lines,
     "parquet": _rows,
     "python-summaries": _summaries,
+    "python-tasks": _tasks,
 }
 
 

@@ -26,27 +26,29 @@ def pairs(data: bytes, /, *, max_code_characters: int, min_words: int) -> Iterat
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd escapes in old code
         tree = ast.parse(data)
-    lines = data.decode(_encoding(data)).splitlines(keepends=True)
-    for name, function in _functions(tree.body):
+    lines = data.decode(encoding_of(data)).splitlines(keepends=True)
+    for name, function in functions(tree.body):
         summary = _summary(function, min_words=min_words)
-        code = _without_docstring(function, lines) if summary else ""
+        code = without_docstring(function, lines) if summary else ""
         if summary and code and len(code) <= max_code_characters:
             yield name, code, summary
 
 
-def _encoding(data: bytes) -> str:
+def encoding_of(data: bytes) -> str:
+    """The encoding that Python source declares."""
     from io import BytesIO
     from tokenize import detect_encoding
 
     return detect_encoding(BytesIO(data).readline)[0]
 
 
-def _functions(body: list[ast.stmt], owner: str = "") -> Iterator[tuple[str, Function]]:
+def functions(body: list[ast.stmt], owner: str = "") -> Iterator[tuple[str, Function]]:
+    """Functions and methods with their names, those within functions left out."""
     for node in body:
         if isinstance(node, Function):
             yield f"{owner}{node.name}", node
         elif isinstance(node, ast.ClassDef):
-            yield from _functions(node.body, f"{owner}{node.name}.")
+            yield from functions(node.body, f"{owner}{node.name}.")
 
 
 def _summary(function: Function, *, min_words: int) -> str:
@@ -57,7 +59,7 @@ def _summary(function: Function, *, min_words: int) -> str:
     return first.strip() if told and not goes_on else ""
 
 
-def _without_docstring(function: Function, lines: list[str]) -> str:
+def without_docstring(function: Function, lines: list[str]) -> str:
     """The source of the function from its first decorator on, dedented; empty where the docstring is all it has."""
     doc, *body = function.body
     if not body or _is_stub(body):

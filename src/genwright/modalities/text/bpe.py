@@ -28,12 +28,7 @@ class BpeCodec:
     def fit(cls, config: BpeConfig, *, texts: Iterable[str]) -> Self:
         """The BPE of `texts`, read once as a stream; the same texts give the same bytes, whatever the thread count."""
         tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Split(Regex(split_pattern(config.max_digits)), behavior="isolated"),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-            ]
-        )
+        tokenizer.pre_tokenizer = _cuts(config)
         tokenizer.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=config.vocab_size,
@@ -71,6 +66,17 @@ class BpeCodec:
         if token in (self.bos_id, self.eos_id, self.pad_id):
             return b""
         return bytes(byte_of_character()[character] for character in self._tokenizer.id_to_token(token) or "")
+
+
+def _cuts(config: BpeConfig) -> pre_tokenizers.PreTokenizer:
+    if config.cut == "gpt-2":
+        return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(split_pattern(config.max_digits)), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
 
 
 def split_pattern(max_digits: int, /) -> str:

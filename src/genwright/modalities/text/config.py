@@ -40,13 +40,17 @@ class SourceConfig(FilesConfig):
 
 
 class BpeConfig(Config):
-    """A byte-level BPE. `vocab_size` counts the 256 bytes and 3 marks; a token holds at most `max_digits` digits."""
+    """A byte-level BPE. `vocab_size` counts the 256 bytes and 3 marks; a token holds at most `max_digits` digits.
+
+    `cut` is where tokens may end: our own rules, or those of GPT-2 (whatever `max_digits`), which llama.cpp knows.
+    """
 
     kind: Literal["bpe"] = "bpe"
     vocab_size: int = Field(default=4096, ge=259, le=1_000_000)
     min_frequency: int = Field(default=2, ge=1)
     max_digits: int = Field(default=2, ge=1, le=3)
     max_token_characters: int = Field(default=24, ge=1)
+    cut: Literal["own", "gpt-2"] = "own"
 
 
 class BytesConfig(Config):

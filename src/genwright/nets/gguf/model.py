@@ -41,7 +41,7 @@ QUANTISATION_VERSION = 2
 class GgufModel:
     """What a file holds: settings as in a `config.json`, the net and its tensors, and the tokenizer with its marks.
 
-    `tokenizer` is None where it is of a kind that is not read here.
+    `tokenizer` is None where it is of a kind that is not read here; `stop_ids` end an answer.
     """
 
     settings: Mapping[str, Any]
@@ -49,6 +49,7 @@ class GgufModel:
     tensors: Mapping[str, Tensor]
     tokenizer: Tokenizer | None
     marks: Mapping[str, str]
+    stop_ids: tuple[int, ...]
     template: str | None
 
 
@@ -65,7 +66,9 @@ def read_model(path: Path, /) -> GgufModel:
         check_whole(settings)
     net = transformer_config(settings)
     tensors = {our_name(name): tensor for name, tensor in _torch_tensors(file, settings)}
-    return GgufModel(settings, net, tensors, tokenizer_of(file), _marks(file), file.get("tokenizer.chat_template"))
+    return GgufModel(
+        settings, net, tensors, tokenizer_of(file), _marks(file), _stops(file), file.get("tokenizer.chat_template")
+    )
 
 
 def _torch_tensors(file: GgufFile, settings: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
@@ -87,6 +90,11 @@ def _marks(file: GgufFile) -> dict[str, str]:
         "unk_token": file.get("tokenizer.ggml.unknown_token_id"),
     }
     return {mark: names[place] for mark, place in places.items() if place is not None and place < len(names)}
+
+
+def _stops(file: GgufFile) -> tuple[int, ...]:
+    found = (file.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "eot"))
+    return tuple(sorted({int(place) for place in found if place is not None}))
 
 
 def write_model(

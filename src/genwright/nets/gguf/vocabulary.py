@@ -60,7 +60,7 @@ def _cut(tokenizer: Mapping[str, Any], merges: Sequence[str]) -> str:
     if tokenizer["model"]["type"] != "BPE" or not found:
         raise CapabilityError(
             "llama.cpp has no name for the way this tokenizer cuts texts, so a GGUF file would read them otherwise",
-            hint='fit.codec = { kind = "bpe", cut = "gpt-2" } cuts as llama.cpp can; export --format hf takes any',
+            hint='fit.codec = { kind = "bpe", cut = "gpt-2" } cuts as llama.cpp can, and --format hf takes any',
         )
     return found[0]
 

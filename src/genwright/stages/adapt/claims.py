@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from genwright.core import ClaimDraft, Derivation
+from genwright.stages.adapt.material import Material
 from genwright.stages.adapt.samples import TOO_LONG, Split
 from genwright.trainer import log
 from genwright.trainer.loop import Outcome
-from genwright.trainer.packed import PackedFeed
 
 Columns = dict[str, list[Any]]
 
 
-def logged_columns(
-    outcome: Outcome, *, feed: PackedFeed, batch_rows: int, num_parameters: int, num_trainable: int
-) -> Columns:
+def logged_columns(outcome: Outcome, *, feed: Any, batch_rows: int, num_parameters: int, num_trainable: int) -> Columns:
     """The training log with the tokens of each interval: those that were read, and those of them that were learned."""
     columns: Columns = dict(log.log_columns(outcome, num_parameters=num_parameters))
     before = [0, *(row.step for row in outcome.log[:-1])]
@@ -43,17 +41,22 @@ def sample_columns(splits: Mapping[str, Split], /) -> Columns:
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
-def adapt_claims(*, validated: bool) -> list[ClaimDraft]:
-    """Trainable parameters, tokens seen and learned, speed, loss, and how many samples were left out."""
-    rate = Derivation("ratio", {"numerator": "interval_tokens", "denominator": "step_cpu_seconds"})
+def adapt_claims(material: Material, *, validated: bool) -> list[ClaimDraft]:
+    """Trainable parameters, loss, how many samples were left out, and where answers are given, tokens and speed."""
     left_out = Derivation("count", {}, where={"split": "train", "dropped": TOO_LONG})
-    return [
-        *log.claims(validated=validated, unit="sample", loss_unit="token"),
+    drafts = [
+        *log.claims(validated=validated, unit="sample", loss_unit=material.loss_unit),
         _draft("trainable_parameters", "parameters", Derivation("max", {"value": "num_trainable"})),
+        ClaimDraft("model", "samples_too_long", "samples", "adapt_samples", left_out, data="dataset", better="lower"),
+    ]
+    if material.loss_unit == "question":  # answers are drawn while training
+        return drafts
+    rate = Derivation("ratio", {"numerator": "interval_tokens", "denominator": "step_cpu_seconds"})
+    return [
+        *drafts,
         _draft("training_tokens", "tokens", Derivation("sum", {"value": "interval_tokens"})),
         _draft("learned_tokens", "tokens", Derivation("sum", {"value": "interval_learned_tokens"})),
         _draft("tokens_per_cpu_second", "tokens/s", rate, better="higher"),
-        ClaimDraft("model", "samples_too_long", "samples", "adapt_samples", left_out, data="dataset", better="lower"),
     ]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from genwright.core import CapabilityError, Config, StageSpec, modality_component
+from genwright.core import CapabilityError, Config, DataError, StageSpec, modality_component
 from genwright.core.digest import file_digest, json_digest
+from genwright.modalities.chat.verifier_config import ExactConfig, VerifierConfig, named
+from genwright.modalities.files.fence import inside
 from genwright.modalities.text.config import SourceConfig
 from genwright.modalities.text.fingerprint import source_identity
 from genwright.nets.lora_config import LoraConfig
@@ -29,6 +31,63 @@ class GeneralConfig(Config):
     max_characters: int = Field(default=1500, ge=16)
 
 
+class SftConfig(Config):
+    """The answers of the train split are learned."""
+
+    kind: Literal["sft"] = "sft"
+
+
+class DpoConfig(Config):
+    """Of two answers to a question the better one gains (DPO); `beta` holds the model back.
+
+    `pairs` is a file of JSON lines with `messages` (the question), `chosen` and `rejected`; its last share `held_out`
+    is for validation. Without it pairs are made of the train split: `draws` answers of the model to each question are
+    verified, the first wrong one is rejected, and chosen is the reference answer, or the first right one where the
+    reference is wrong.
+    """
+
+    kind: Literal["dpo"] = "dpo"
+    beta: float = Field(default=0.1, gt=0.0)
+    pairs: str | None = None
+    held_out: float = Field(default=0.1, ge=0.0, lt=1.0)
+    verifier: VerifierConfig = ExactConfig()
+    draws: int = Field(default=4, ge=1, le=1024)
+    max_tokens: int = Field(default=128, ge=1)
+    temperature: float = Field(default=1.0, gt=0.0)
+
+
+class GrpoConfig(Config):
+    """Answers are drawn in groups, a verifier says which are right, and those become likelier (GRPO).
+
+    `kl` is the weight of the step back to the model as it came.
+    """
+
+    kind: Literal["grpo"] = "grpo"
+    verifier: VerifierConfig = ExactConfig()
+    group_size: int = Field(default=8, ge=2, le=1024)
+    max_tokens: int = Field(default=64, ge=1)
+    temperature: float = Field(default=1.0, gt=0.0)
+    kl: float = Field(default=0.04, ge=0.0)
+
+
+class DistilConfig(Config):
+    """The model learns what a larger one says of every token of the answers (distillation).
+
+    `teacher` names the stage whose model teaches. `share` of the loss is the divergence from it at `temperature`, the
+    rest is that of `sft`.
+    """
+
+    kind: Literal["distil"] = "distil"
+    teacher: Literal["base", "train"] = "base"
+    share: float = Field(default=0.7, gt=0.0, le=1.0)
+    temperature: float = Field(default=2.0, gt=0.0)
+
+
+Objective = Annotated[
+    Annotated[SftConfig | DpoConfig | GrpoConfig | DistilConfig, Field(discriminator="kind")], BeforeValidator(named)
+]
+
+
 class AdaptConfig(Config):
     """How a model is adapted to the train split.
 
@@ -40,6 +99,7 @@ class AdaptConfig(Config):
     """
 
     method: Method = "lora"
+    objective: Objective = SftConfig()
     lora: LoraConfig = LoraConfig()
     context_tokens: int | None = Field(default=None, ge=8, le=1 << 20)
     too_long: Literal["drop", "truncate"] = "drop"
@@ -67,6 +127,17 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
         CapabilityError: another modality, or another family.
     """
     entry = modality_component(modality)
+    objective = getattr(configs["adapt"], "objective", None)
+    if isinstance(objective, DistilConfig) and objective.teacher not in configs:
+        raise CapabilityError(
+            f"adapt.objective.teacher is the model of [{objective.teacher}], and this project has no such section",
+            hint="teacher = 'base' or 'train'",
+        )
+    objective = getattr(configs["adapt"], "objective", None)
+    if modality == "text" and not isinstance(objective, SftConfig):
+        raise CapabilityError(
+            "preferences and rewards are of answers, and this project's samples are texts", hint="modality = 'chat'"
+        )
     if modality != "text" and not entry.answers:
         raise CapabilityError(f"[adapt] is for language models, and this project's modality is '{modality}'")
     family = getattr(configs.get("train"), "family", None)
@@ -77,14 +148,34 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
 
 
 def fingerprint(config: AdaptConfig, root: Path) -> str | None:
-    """A digest of what is read besides the inputs: general texts, and an adapter to start from. Downloads nothing."""
+    """A digest of what is read besides the inputs: general texts, pairs, an adapter to start from. Downloads nothing.
+
+    Raises:
+        GenwrightError: a source or a file is not there, or steps out of the project.
+    """
     found: list[object] = []
     if config.general is not None:
         found += [source_identity(source, root) for source in config.general.sources]
+    if isinstance(config.objective, DpoConfig) and config.objective.pairs is not None:
+        found.append(file_digest(pairs_file(config.objective, root)))
     if config.lora.start is not None:
         folder = root / config.lora.start
         found += [[path.name, file_digest(path)] for path in sorted(folder.glob("*")) if path.is_file()]
     return json_digest(found) if found else None
+
+
+def pairs_file(objective: DpoConfig, root: Path) -> Path:
+    """Where the pairs are.
+
+    Raises:
+        SpecError: it steps out of the project.
+        DataError: there is no such file.
+    """
+    assert objective.pairs is not None
+    path = inside(objective.pairs, root, source=objective.pairs)
+    if not path.is_file():
+        raise DataError(f"adapt.objective.pairs '{objective.pairs}' is no file of the project")
+    return path
 
 
 STAGE = StageSpec(
@@ -94,6 +185,7 @@ STAGE = StageSpec(
     config=AdaptConfig,
     run="genwright.stages.adapt.run:run",
     inputs=("dataset", "codec", "model"),
+    optional=("model:base", "model:train"),
     outputs={
         "model": "model",
         "adapter": "adapter",

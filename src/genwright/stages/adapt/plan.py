@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from genwright.stages.adapt.config import AdaptConfig
+from genwright.stages.adapt.material import Material
 from genwright.trainer import BudgetConfig, TrainerConfig
-from genwright.trainer.packed import Sequences
 
-BATCH_SAMPLES = 16
+BATCH_SAMPLES = {"sft": 16, "distil": 16, "dpo": 8, "grpo": 4}
 # Assumption: activations of so many tokens, at 135 million parameters some 7 GiB, fit beside the weights.
 MICRO_BATCH_TOKENS = 4096
-# Of 1e-4, 3e-4, 1e-3 for adapters the middle one; every weight moves ten times slower (assumptions, not tuned here).
-RATES = {"lora": 5e-4, "dora": 5e-4, "qlora": 5e-4, "full": 5e-5}
+# For adapters; every weight moves ten times slower. Assumptions, not tuned here.
+RATES = {"sft": 5e-4, "distil": 5e-4, "dpo": 5e-5, "grpo": 5e-5}
+FULL = 0.1
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,13 @@ class Plan:
     trainer: TrainerConfig
 
 
-def resolve(config: AdaptConfig, /, *, sequences: Sequences) -> Plan:
+def resolve(config: AdaptConfig, /, *, material: Material) -> Plan:
     """Every number of the run; blocks are not compiled, since packs differ in shape."""
-    trainer = config.trainer
-    rows = trainer.batch_samples or min(BATCH_SAMPLES, len(sequences))
+    trainer, kind, size = config.trainer, config.objective.kind, len(material.feed)
+    rows = trainer.batch_samples or min(BATCH_SAMPLES[kind], size)
     if config.epochs is not None:
-        trainer = trainer.model_copy(
-            update={"budget": BudgetConfig(samples=max(1, round(config.epochs * len(sequences))))}
-        )
-    longest = int(sequences.sizes.max())
-    micro = max(1, (trainer.micro_batch_tokens or MICRO_BATCH_TOKENS) // longest)
-    rate = trainer.optimiser.learning_rate or RATES[config.method]
+        budget = BudgetConfig(samples=max(1, round(config.epochs * size)))
+        trainer = trainer.model_copy(update={"budget": budget})
+    micro = max(1, (trainer.micro_batch_tokens or MICRO_BATCH_TOKENS) // material.row_tokens)
+    rate = trainer.optimiser.learning_rate or RATES[kind] * (FULL if config.method == "full" else 1.0)
     return Plan(rows, min(rows, micro), rate, trainer.model_copy(update={"compile": "off"}))

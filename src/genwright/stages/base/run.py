@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import io
 import math
+import shutil
 from collections.abc import Mapping
 from contextlib import redirect_stderr
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 
-from genwright.core import ClaimDraft, Context, DataError, Derivation, Produced, StageResult, load_reference
+from genwright.core import (
+    ClaimDraft,
+    Context,
+    DataError,
+    Derivation,
+    GenwrightError,
+    Produced,
+    StageResult,
+    load_reference,
+)
 from genwright.core.protocols import Tokens, TokenShape
 from genwright.families import AutoregressiveConfig
-from genwright.families.store import build_family, save_family
+from genwright.families.store import GGUF, build_family, save_family, write_description
 from genwright.measure import write_scores
 from genwright.modalities.text.pretrained import PretrainedCodec
 from genwright.nets.hf import net_tensors, transformer_config
 from genwright.stages.base.config import BaseConfig
+from genwright.stages.base.loaded import Loaded, from_gguf
 from genwright.stages.base.places import Place, find
 
 MOST_CONTEXT = 2048
@@ -30,15 +40,6 @@ PROBES = (
     "Ein Satz auf Deutsch, 1 2 3, und \u00e7a suffit.",
 )
 SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What the library made of the files."""
-
-    model: Any
-    tokenizer: Any
-    settings: Mapping[str, Any]
 
 
 def run(config: BaseConfig, context: Context, /) -> StageResult:
@@ -59,7 +60,12 @@ def run(config: BaseConfig, context: Context, /) -> StageResult:
     folder, codec_folder, scores = (context.folder(name) for name in ("model", "codec", "base_scores"))
     num_parameters = sum(value.numel() for value in family.state_dict().values())
     facts = {"num_parameters": num_parameters, "base": config.path, "licence": config.licence}
-    save_family(folder, config=settings, shape=shape, tensors=family.state_dict(), facts=facts)
+    if config.keep == "gguf":
+        assert place.gguf is not None, "the config asks for a path that ends in .gguf"
+        write_description(folder, config=settings, shape=shape, facts={**facts, "file_type": "as it came"})
+        shutil.copyfile(place.folder / place.gguf, folder / GGUF)
+    else:
+        save_family(folder, config=settings, shape=shape, tensors=family.state_dict(), facts=facts)
     codec.save(codec_folder)
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     write_scores(scores, {**columns, "num_parameters": [num_parameters] * len(rows)})
@@ -81,17 +87,11 @@ CLAIMS = (
 
 
 def _load(place: Place, config: BaseConfig) -> Loaded:
-    """By the `transformers` library: no code of the model's, no pickled weights."""
-    auto = load_reference("transformers:AutoModelForCausalLM", extra="pretrained")
-    tokenizers = load_reference("transformers:AutoTokenizer", extra="pretrained")
-    asked: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-    asked |= {"gguf_file": place.gguf} if place.gguf else {}
-    weights: dict[str, Any] = {} if place.gguf else {"use_safetensors": True}
+    """By the `transformers` library: no code of the model's, no pickled weights. GGUF files are read here."""
     try:
         with redirect_stderr(io.StringIO()):  # bars of its own
-            tokenizer = tokenizers.from_pretrained(place.folder, **asked)
-            model = auto.from_pretrained(place.folder, dtype=torch.float32, **asked, **weights).eval()
-    except ImportError:
+            return from_gguf(place.folder / place.gguf) if place.gguf else _from_folder(place)
+    except (ImportError, GenwrightError):
         raise
     except Exception as error:  # whatever broken files make the library raise
         first = (str(error).splitlines() or [""])[0]
@@ -99,6 +99,14 @@ def _load(place: Place, config: BaseConfig) -> Loaded:
             f"base.path '{config.path}' cannot be read ({type(error).__name__}: {first})",
             hint="look at the files: config.json, safetensors and tokenizer.json, or one whole GGUF file",
         ) from error
+
+
+def _from_folder(place: Place) -> Loaded:
+    auto = load_reference("transformers:AutoModelForCausalLM", extra="pretrained")
+    tokenizers = load_reference("transformers:AutoTokenizer", extra="pretrained")
+    asked: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    tokenizer = tokenizers.from_pretrained(place.folder, **asked)
+    model = auto.from_pretrained(place.folder, dtype=torch.float32, use_safetensors=True, **asked).eval()
     return Loaded(model, tokenizer, model.config.to_dict())
 
 

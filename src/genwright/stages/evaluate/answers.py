@@ -28,9 +28,8 @@ from genwright.modalities.chat.baselines import BASELINES
 from genwright.modalities.chat.messages import answer, answered, asked, chats, question
 from genwright.modalities.dataset import read_rows
 from genwright.stages.evaluate.parents import parent
-from genwright.systems import Manifest, load_system, write_manifest
+from genwright.systems import Manifest, backend_of, load_system, write_manifest
 from genwright.systems.batches import complete
-from genwright.systems.load import backend_for
 from genwright.systems.prompted import PromptedSystem
 from genwright.systems.prompts import Prompt
 from genwright.systems.prompts.examples import draw_examples
@@ -94,9 +93,12 @@ def _system(config: Any, context: Context, folder: Path) -> Any:
 def _manifest(config: Any, context: Context, model: Artifact) -> Manifest:
     codec = context.inputs["codec"].digest
     return Manifest(
-        backend=backend_for(model.path), modality=context.modality, model=model.digest, codec=codec,
+        backend=backend_of(model.path),
+        modality=context.modality,
+        model=model.digest,
+        codec=codec,
         sampling=config.sampling,
-    )  # fmt: skip
+    )
 
 
 def _loaded(folder: Path, context: Context) -> Any:

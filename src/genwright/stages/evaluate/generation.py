@@ -13,7 +13,7 @@ from genwright.detect.overlap import Corpus
 from genwright.modalities.dataset import read_texts
 from genwright.stages.evaluate.config import EvaluateConfig
 from genwright.systems.batches import complete
-from genwright.systems.local import LocalSystem
+from genwright.systems.tokens import TokenSystem
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Samples:
 
 
 def generate_samples(
-    documents: Sequence[Mapping[str, Any]], *, system: LocalSystem, config: EvaluateConfig, context: Context
+    documents: Sequence[Mapping[str, Any]], *, system: TokenSystem, config: EvaluateConfig, context: Context
 ) -> Samples:
     """`num_samples` continuations; document i mod n gives the opening of sample i."""
     settings = config.generation
@@ -59,7 +59,7 @@ def _opening(text: str, num_characters: int) -> str:
     return head[: at + 1] if at > 0 else head
 
 
-def _generate(prompts: Sequence[str], *, system: LocalSystem, config: EvaluateConfig, context: Context) -> list[str]:
+def _generate(prompts: Sequence[str], *, system: TokenSystem, config: EvaluateConfig, context: Context) -> list[str]:
     made = complete(
         system,
         prompts,

@@ -17,8 +17,7 @@ from genwright.stages.evaluate.generation import generate_samples, write_samples
 from genwright.stages.evaluate.likelihood import bits_of, score_documents
 from genwright.stages.evaluate.parents import parent
 from genwright.stages.evaluate.rows import evaluate_rows
-from genwright.systems import Manifest, load_system, write_manifest
-from genwright.systems.load import backend_for
+from genwright.systems import Manifest, backend_of, load_system, write_manifest
 
 
 def run(config: EvaluateConfig, context: Context, /) -> StageResult:
@@ -39,9 +38,10 @@ def run(config: EvaluateConfig, context: Context, /) -> StageResult:
             "the test split is empty, so nothing can be evaluated", hint="raise data.split.test, or add data"
         )
     folder = context.folder("system")
+    model = context.inputs["model"]
     manifest = Manifest(
-        backend=backend_for(context.inputs["model"].path),
-        model=context.inputs["model"].digest,
+        backend=backend_of(model.path),
+        model=model.digest,
         codec=context.inputs["codec"].digest,
         sampling=config.sampling,
     )
@@ -75,10 +75,11 @@ def _parent_columns(
 ) -> dict[str, list[Any]]:
     """Bits of each document under the model before it was changed."""
     folder = context.folder("parent")
-    changed = {"backend": backend_for(model.path), "model": model.digest}
-    write_manifest(manifest.model_copy(update=changed), folder=folder)
-    before = load_system(folder, locate=_locate(context), device=context.device)
-    return {"bits_parent": bits_of([str(document["text"]) for document in documents], system=before, context=context)}
+    write_manifest(
+        manifest.model_copy(update={"backend": backend_of(model.path), "model": model.digest}), folder=folder
+    )
+    system = load_system(folder, locate=_locate(context), device=context.device)
+    return {"bits_parent": bits_of([str(document["text"]) for document in documents], system=system, context=context)}
 
 
 def _locate(context: Context) -> Callable[[str], Path]:

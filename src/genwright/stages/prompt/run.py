@@ -19,9 +19,8 @@ from genwright.modalities.chat.messages import answer, chats, question
 from genwright.modalities.chat.metrics import METRICS
 from genwright.modalities.dataset import read_rows
 from genwright.stages.prompt.config import PromptStageConfig
-from genwright.systems import Manifest, load_system, write_manifest
+from genwright.systems import Manifest, backend_of, load_system, write_manifest
 from genwright.systems.batches import complete
-from genwright.systems.load import backend_for
 from genwright.systems.prompted import PromptedSystem
 from genwright.systems.prompts import Prompt, write_prompt
 from genwright.systems.prompts.examples import draw_examples
@@ -73,7 +72,7 @@ def _system(context: Context) -> Any:
     folder = context.folder("asked")
     model, codec = context.inputs["model"], context.inputs["codec"]
     manifest = Manifest(
-        backend=backend_for(model.path), modality=context.modality, model=model.digest, codec=codec.digest
+        backend=backend_of(model.path), modality=context.modality, model=model.digest, codec=codec.digest
     )
     write_manifest(manifest, folder=folder)
     paths: dict[str, Path] = {artifact.digest: artifact.path for artifact in context.inputs.values()}

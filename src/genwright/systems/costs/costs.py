@@ -11,8 +11,7 @@ from typing import Any
 
 from genwright.core import ClaimDraft, Context, Derivation, GenwrightError
 from genwright.systems.costs.config import CostConfig
-from genwright.systems.load import backend_for
-from genwright.systems.manifest import Manifest, write_manifest
+from genwright.systems.manifest import Manifest, backend_of, write_manifest
 
 OWN, PARENT = "own", "parent"
 LABELS = {OWN: "", PARENT: "reference: parent"}
@@ -51,7 +50,7 @@ def _system(name: str, model: Path, paths: dict[str, str], context: Context) -> 
     paths[digest] = str(model)
     folder = context.folder(f"costs-{name}")
     codec = context.inputs["codec"].digest
-    manifest = Manifest(backend=backend_for(model), modality=context.modality, model=digest, codec=codec)
+    manifest = Manifest(backend=backend_of(model), modality=context.modality, model=digest, codec=codec)
     write_manifest(manifest, folder=folder)
     return folder
 

@@ -16,6 +16,8 @@ from typing import Any
 from genwright.core import CapabilityError, GenwrightError
 from genwright.core.protocols import Codec
 from genwright.families.decoding import DecodedToken, DecodeRequest, FinishReason, LostStream
+from genwright.families.text_stream import REPLACEMENT
+from genwright.systems.grammar import lark
 from genwright.systems.llama.process import Connection, EngineLostError, LlamaProcess
 
 WAIT_SECONDS = 0.02
@@ -35,8 +37,8 @@ class _Stream:
 class LlamaDecoder:
     """Continuous batching by llama.cpp. Draws follow from a request's seed, and in their last bits from its company."""
 
-    def __init__(self, process: LlamaProcess, /, *, codec: Codec, num_slots: int) -> None:
-        self.process, self._codec, self._num_slots = process, codec, num_slots
+    def __init__(self, process: LlamaProcess, /, *, codec: Codec) -> None:
+        self.process, self._codec, self.num_slots = process, codec, process.settings.num_slots
         self._streams: dict[int, _Stream] = {}
         self._made: queue.SimpleQueue[DecodedToken | LostStream] = queue.SimpleQueue()
         self._next_slot = 0
@@ -44,7 +46,7 @@ class LlamaDecoder:
     @property
     def num_free(self) -> int:
         """How many more streams may join now."""
-        return self._num_slots - len(self._streams)
+        return self.num_slots - len(self._streams)
 
     def add(self, request: DecodeRequest, /) -> int:
         """Takes a stream in; a dead engine is started again.
@@ -53,7 +55,7 @@ class LlamaDecoder:
             CapabilityError: all slots are taken, or the prompt is empty or fills the context.
         """
         if not self.num_free:
-            raise CapabilityError(f"all {self._num_slots} slots are taken", hint="free one, or ask for more slots")
+            raise CapabilityError(f"all {self.num_slots} slots are taken", hint="free one, or ask for more slots")
         if not 0 < len(request.prompt_ids) < self.process.settings.context_tokens or request.max_new_tokens < 1:
             raise CapabilityError(
                 f"the prompt has {len(request.prompt_ids)} tokens; the context holds "
@@ -106,11 +108,18 @@ class LlamaDecoder:
                     self._give(stream, json.loads(connection.answer.read()))
                 else:
                     self._follow(stream, connection)
+        except EngineLostError as error:
+            self._lose(stream, error)
         except GenwrightError as error:
             self._made.put(LostStream(stream.slot, error))
         except (OSError, HTTPException, ValueError) as error:
             lost = EngineLostError(f"the engine broke off ({type(error).__name__})", hint="send the request again")
-            self._made.put(LostStream(stream.slot, lost))
+            self._lose(stream, lost)
+
+    def _lose(self, stream: _Stream, error: EngineLostError) -> None:
+        if not stream.freed:
+            self.process.settle()
+        self._made.put(LostStream(stream.slot, error))
 
     def _body(self, request: DecodeRequest) -> dict[str, Any]:
         """The request in llama.cpp's words."""
@@ -120,6 +129,7 @@ class LlamaDecoder:
             "n_predict": _most_tokens(request, context_tokens),
             "stream": not _is_whole(request),
             "return_tokens": True,
+            "cache_prompt": False,  # an answer follows from its own request, not from what was asked before
             "n_probs": max(1, request.num_top_logprobs) if request.with_logprobs else 0,
             "seed": request.seed & 0xFFFFFFFF,
             "temperature": sampling.temperature,
@@ -129,6 +139,7 @@ class LlamaDecoder:
             "repeat_penalty": sampling.repetition_penalty,
             "repeat_last_n": context_tokens,
             "samplers": list(SAMPLERS),
+            **({"grammar": lark(request.json_schema)} if request.json_schema else {}),
         }
 
     def _follow(self, stream: _Stream, connection: Connection) -> None:
@@ -156,7 +167,9 @@ class LlamaDecoder:
         shown = [int(token_id) for token_id in event["tokens"]]
         if num_hidden <= 0 or not shown:
             return shown
-        return [int(token_id) for token_id in self._codec.encode([event["content"]])[0]]
+        ids = [int(token_id) for token_id in self._codec.encode([event["content"]])[0]]
+        # Of bytes that are no character, only their number is known.
+        return [*ids[:num_hidden], *shown] if REPLACEMENT in event["content"] else ids
 
     def _give(self, stream: _Stream, answer: Mapping[str, Any]) -> None:
         """Hands on a whole answer."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from genwright.core import CapabilityError, DataError, GenwrightError, load_refe
 from genwright.systems.events import read_events
 from genwright.systems.llama import child
 
-START_SECONDS = 300
+END_SECONDS = 2.0
 
 
 class EngineLostError(GenwrightError):
@@ -136,6 +136,12 @@ class LlamaProcess:
             connection.close()
             raise self._lost(error) from None
         return connection
+
+    def settle(self) -> None:
+        """Waits a moment for a child that is about to end, so that the next start sees it gone."""
+        if self._child is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(timeout=END_SECONDS)
 
     def _lost(self, error: Exception) -> EngineLostError:
         how = "is gone" if self.pid is None else f"does not answer ({type(error).__name__})"

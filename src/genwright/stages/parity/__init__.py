@@ -1,0 +1,1 @@
+"""The parity stage: what is served is what was tested."""

@@ -74,7 +74,7 @@ def chat_choice(
     index: int, text: str, pieces: Sequence[Piece], /, *, finish: str | None, with_logprobs: bool
 ) -> dict[str, Any]:
     """One choice of /v1/chat/completions."""
-    message = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
     logprobs = chat_logprobs(pieces) if with_logprobs else None
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish}
 

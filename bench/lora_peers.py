@@ -1,6 +1,6 @@
 """One run of a peer in a process of its own: `lora_speed.py` calls it with the interpreter that has the peers.
 
-Prints one line of JSON: the loss of each step, and CPU seconds at the end of each.
+Prints one line of JSON: the loss of each step, its real tokens, and CPU seconds at the end of each.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 
 class Log(transformers.TrainerCallback):  # type: ignore[misc]
-    """CPU seconds at the start and after each step, and the losses."""
+    """CPU seconds at the start and after each step, the losses, and the real tokens of each batch."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
+        self.tokens: list[int] = []
         self.losses: list[float] = []
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
@@ -36,6 +38,17 @@ class Log(transformers.TrainerCallback):  # type: ignore[misc]
     def on_log(self, *_: Any, logs: dict[str, float], **__: Any) -> None:
         if "loss" in logs:
             self.losses.append(logs["loss"])
+
+    def counting(self, collate: Callable[[Any], dict[str, torch.Tensor]]) -> Callable[[Any], dict[str, torch.Tensor]]:
+        """The same batches, with their tokens counted."""
+
+        def counted(rows: Any) -> dict[str, torch.Tensor]:
+            batch = collate(rows)
+            mask = batch.get("attention_mask")
+            self.tokens.append(int(batch["input_ids"].numel() if mask is None else mask.sum()))
+            return batch
+
+        return counted
 
 
 def padded(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -88,10 +101,10 @@ def main() -> None:
             else:
                 model = peft.get_peft_model(model, lora)
             made = settings(transformers.TrainingArguments, folder, arguments)
-            InOrder(model, made, train_dataset=rows, data_collator=padded, callbacks=[log]).train()
+            InOrder(model, made, train_dataset=rows, data_collator=log.counting(padded), callbacks=[log]).train()
         else:
             train_with_trl(model, rows, lora, arguments, folder=folder, log=log)
-    print(json.dumps({"times": log.times, "losses": log.losses}))
+    print(json.dumps({"times": log.times, "losses": log.losses, "tokens": log.tokens}))
 
 
 def train_with_trl(
@@ -111,9 +124,11 @@ def train_with_trl(
     made = settings(trl.SFTConfig, folder, arguments, **more)
     tokenizer = transformers.AutoTokenizer.from_pretrained(arguments.model)
     dataset = Dataset.from_dict(columns)
-    trl.SFTTrainer(
+    trainer = trl.SFTTrainer(
         model, made, train_dataset=dataset, processing_class=tokenizer, peft_config=lora, callbacks=[log]
-    ).train()
+    )
+    trainer.data_collator = log.counting(trainer.data_collator)
+    trainer.train()
 
 
 if __name__ == "__main__":

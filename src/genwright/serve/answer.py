@@ -256,8 +256,10 @@ def _job(
         if call.temperature is not None and request.temperature is None:
             cooler = asked.sampling.model_copy(update={"temperature": call.temperature})
             asked = replace(asked, sampling=cooler)
+        # What a client asks of the form of an answer is of the call that is shown.
+        schema = call.json_schema or (asked.json_schema if call.last else None)
         # A text that a pattern ends is a stream of pieces until then.
-        asked = replace(asked, whole=asked.whole and not call.stop)
+        asked = replace(asked, whole=asked.whole and not call.stop, json_schema=schema)
         return engine.submit(asked, stop=(*request.stops, *call.stop))
 
     return PatternJob(pattern, tuple(request.turns), submit=ask)

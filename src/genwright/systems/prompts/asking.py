@@ -84,6 +84,6 @@ def request_for(call: Call, request: GenerationRequest, /, *, seed: int) -> Gene
     sampling = request.sampling
     if call.temperature is not None:
         sampling = sampling.model_copy(update={"temperature": call.temperature})
-    schema = call.json_schema or request.json_schema
+    schema = call.json_schema or (request.json_schema if call.last else None)
     stop = (*request.stop, *call.stop)
     return replace(request, prompt=call.chat, sampling=sampling, seed=seed, stop=stop, json_schema=schema)

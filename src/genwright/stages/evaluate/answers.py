@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from genwright.modalities.dataset import read_rows
 from genwright.stages.evaluate.parents import parent
 from genwright.systems import Manifest, backend_of, load_system, write_manifest
 from genwright.systems.batches import complete
+from genwright.systems.http.settings import UNPINNED
 from genwright.systems.prompted import PromptedSystem
 from genwright.systems.prompts import Prompt
 from genwright.systems.prompts.examples import draw_examples
@@ -69,7 +71,13 @@ def evaluate_answers(config: Any, context: Context, /) -> StageResult:
     _write_samples(candidates, modality, context.folder("samples"), folder)
     kinds = {"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"}
     produced = {slot: Produced(kind, context.scratch / slot) for slot, kind in kinds.items()}
-    return StageResult(produced, [*measured.drafts, *_likelihood_claims(candidates, likely, config)])
+    drafts = [*measured.drafts, *_likelihood_claims(candidates, likely, config)]
+    return StageResult(produced, _unpinned(drafts) if backend_of(context.inputs["model"].path) == "http" else drafts)
+
+
+def _unpinned(drafts: Sequence[ClaimDraft]) -> list[ClaimDraft]:
+    """The claims with what has to be said of a model that has no digest."""
+    return [replace(draft, label="; ".join(part for part in (draft.label, UNPINNED) if part)) for draft in drafts]
 
 
 def _drawn(test: pa.Table, num: int | None, context: Context) -> pa.Table:

@@ -11,9 +11,9 @@ from genwright.modalities.text.bytes import BytesCodec
 from genwright.stages.remote.config import RemoteConfig
 from genwright.systems import Manifest
 from genwright.systems.http import RemoteSettings, write_remote
+from genwright.systems.http.settings import UNPINNED
 from genwright.systems.http.system import HttpSystem
 
-UNPINNED = "unpinned: which weights answer is not known"
 NOWHERE = "0" * 64
 
 

@@ -11,6 +11,8 @@ from genwright.core import Config, IntegrityError
 from genwright.core.digest import canonical_json
 
 REMOTE = "remote.json"
+UNPINNED = "unpinned: which weights answer is not known"
+"""What claims on such a model say of it."""
 
 
 class RemoteSettings(Config):

@@ -95,6 +95,7 @@ def _chosen(spec: Spec, until: Sequence[str]) -> list[StageSpec]:
         makers = _makers(present[:place])
         for slot in stage.inputs:
             if slot not in makers:
+                _check(spec, present)  # says more, where sections do not go together
                 raise SpecError(
                     f"stage [{stage.name}] needs a {slot}, and no section of this project makes one",
                     hint=f"add the section that makes a {slot}",

@@ -78,7 +78,7 @@ def row_datasheet(config: Any, *, columns: Mapping[str, Sequence[Any]], dataset:
         "url": f"urn:genwright:dataset:{config.name}",
         "version": "1.0.0",
         "distribution": [_file(path) for path in files if path.is_file()],
-        "recordSet": [_record_set(split, "samples", _described(dataset / f"{split}.parquet")) for split in SPLITS],
+        "recordSet": [_samples_set(dataset / f"{split}.parquet", split) for split in SPLITS],
         "rai:dataCollection": [_source_line(source, root) for source in config.sources],
         "rai:dataPreprocessingProtocol": [f"{r['step']}: {r['samples']:,} dropped as {r['reason']}" for r in lost],
     }
@@ -121,10 +121,20 @@ def _file(path: Path) -> dict[str, Any]:
 
 
 def _described(path: Path) -> dict[str, tuple[str, str]]:
-    """The columns of a Parquet file with their Croissant types."""
+    """The columns of a Parquet file with their Croissant types; lists and structures have none there."""
     schema = pq.read_schema(path)
+    flat = [field for field in schema if not pa.types.is_nested(field.type)]
     known = {"id": "The sample's name, unique in the dataset", "group": "Samples of one group are never in two splits"}
-    return {field.name: (_data_type(field.type), known.get(field.name, f"Column {field.name}")) for field in schema}
+    return {field.name: (_data_type(field.type), known.get(field.name, f"Column {field.name}")) for field in flat}
+
+
+def _samples_set(path: Path, split: str) -> dict[str, Any]:
+    """The fields of a split; of columns that are no field the description says what they hold."""
+    found = _record_set(split, "samples", _described(path))
+    nested = [f"{field.name} ({field.type})" for field in pq.read_schema(path) if pa.types.is_nested(field.type)]
+    if nested:
+        found["description"] += f"; the file also has {', '.join(nested)}, which is no field of Croissant's kinds"
+    return found
 
 
 def _data_type(kind: pa.DataType) -> str:

@@ -223,7 +223,7 @@ def _likelihood_claims(
 
 def _bits(metric: str, label: str, derivation: Derivation) -> ClaimDraft:
     return ClaimDraft(
-        "system", metric, "bit/byte of answer", "generation_scores", derivation,
+        "system", metric, "1" if metric.endswith("ratio") else "bit/byte of answer", "generation_scores", derivation,
         label=label, data="dataset", better="lower", headline=metric == "bits_per_byte",
     )  # fmt: skip
 

@@ -17,8 +17,7 @@ from genwright.project.report import estimate_text, write_report
 
 def use_of(project: Project, release: str, /) -> str:
     """What a person does with a release of the project's modality."""
-    entry = modality_component(project.specs()[0].project.modality)
-    if entry.answers or not entry.rows:
+    if modality_component(project.specs()[0].project.modality).of_texts:
         return f"serve it with: genwright serve {release[:12]}"
     return f"draw samples with: genwright generate --system {release[:12]} --num 10 --out DIR"
 

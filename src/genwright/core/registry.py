@@ -74,6 +74,11 @@ class ModalityComponent(Component):
         return None
 
     @property
+    def of_texts(self) -> bool:
+        """Whether a language model continues or answers its samples."""
+        return self.answers or not self.rows
+
+    @property
     def rows(self) -> bool:
         """Whether samples stand for themselves."""
         return self.metrics is not None

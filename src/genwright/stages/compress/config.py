@@ -29,8 +29,7 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
         CapabilityError: it is not.
     """
     del configs
-    entry = modality_component(modality)
-    if entry.rows and not entry.answers:
+    if not modality_component(modality).of_texts:
         raise CapabilityError(f"[compress] is for language models, and this project's modality is '{modality}'")
 
 

@@ -24,8 +24,7 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
         CapabilityError: it is not.
     """
     del configs
-    entry = modality_component(modality)
-    if entry.rows and not entry.answers:
+    if not modality_component(modality).of_texts:
         raise CapabilityError(f"[parity] is for systems that are served, and this project's modality is '{modality}'")
 
 

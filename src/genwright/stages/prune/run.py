@@ -35,7 +35,8 @@ def run(config: PruneConfig, context: Context, /) -> StageResult:
         raise CapabilityError("[prune] takes parts out of a dense transformer, and this model is none")
     with context.progress.task(f"prune {config.share:.0%} of the {config.what}", total=None):
         watched = watch(family.net, _texts(config, context))
-        smaller, tensors = prune(config, net, family.state_dict(), watched)
+        before = family.state_dict()
+        smaller, tensors = prune(config, net, before, watched)
     folder, scores = context.folder("model"), context.folder("prune_scores")
     num_parameters = sum(value.numel() for value in tensors.values())
     facts = {"num_parameters": num_parameters, "pruned": config.what, "adapted_from": context.inputs["model"].digest}
@@ -45,7 +46,7 @@ def run(config: PruneConfig, context: Context, /) -> StageResult:
         {
             "num_parameters": num_parameters,
             "num_zeros": sum(int((value == 0).sum()) for value in tensors.values()),
-            "num_before": sum(value.numel() for value in family.state_dict().values()),
+            "num_before": sum(value.numel() for value in before.values()),
         },
         *cost_rows(config.costs, folder, num_parameters=num_parameters, context=context),
     ]

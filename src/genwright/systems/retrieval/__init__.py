@@ -1,0 +1,1 @@
+"""Finding passages: the index, its engines, and what a search gives back."""

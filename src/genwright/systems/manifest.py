@@ -55,6 +55,24 @@ class Manifest(Config):
     properties: PropertiesManifest | None = None
 
 
+class GroundedManifest(Config):
+    """One system that answers from documents. `index`, `encoder` and `grounding` are digests of artifacts.
+
+    `generator` is the language model that writes its answers, None where they are sentences of the documents.
+    """
+
+    format: Literal[1] = 1
+    backend: Literal["grounded"] = "grounded"
+    modality: Literal["document"] = "document"
+    index: str = Field(pattern=DIGEST)
+    encoder: str = Field(pattern=DIGEST)
+    grounding: str = Field(pattern=DIGEST)
+    generator: Manifest | None = None
+
+
+AnyManifest = Manifest | GroundedManifest
+
+
 def backend_of(model: Path, /) -> Literal["local", "gguf", "http"]:
     """What runs the language model in that folder: another server, llama.cpp where it is a GGUF file, else torch."""
     if (model / "remote.json").is_file():
@@ -62,12 +80,12 @@ def backend_of(model: Path, /) -> Literal["local", "gguf", "http"]:
     return "gguf" if (model / "model.gguf").is_file() else "local"
 
 
-def write_manifest(manifest: Manifest, /, *, folder: Path) -> None:
+def write_manifest(manifest: AnyManifest, /, *, folder: Path) -> None:
     """Writes `manifest.json`; equal manifests give equal bytes."""
     (folder / NAME).write_bytes(canonical_json(manifest.model_dump(mode="json")) + b"\n")
 
 
-def read_manifest(folder: Path, /) -> Manifest:
+def read_manifest(folder: Path, /) -> AnyManifest:
     """The manifest in that folder.
 
     Raises:
@@ -77,4 +95,5 @@ def read_manifest(folder: Path, /) -> Manifest:
         values: Mapping[str, Any] = json.loads((folder / NAME).read_bytes())
     except (OSError, ValueError) as error:
         raise IntegrityError(f"{folder.name} holds no readable {NAME} ({error})", hint="genwright verify") from None
-    return Manifest.parse(values, where=NAME)
+    kind = GroundedManifest if values.get("backend") == "grounded" else Manifest
+    return kind.parse(values, where=NAME)

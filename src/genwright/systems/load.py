@@ -12,6 +12,7 @@ from genwright.systems.prompted import PromptedSystem
 from genwright.systems.prompts import read_prompt
 
 BACKENDS = {
+    "openvino": ("genwright.systems.openvino.system:OpenVinoSystem", "openvino"),
     "http": ("genwright.systems.http.system:HttpSystem", "train"),
     "gguf": ("genwright.systems.llama.system:GgufSystem", "gguf"),
     "local": ("genwright.systems.local:LocalSystem", "train"),

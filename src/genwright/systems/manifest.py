@@ -14,6 +14,8 @@ from genwright.core.digest import canonical_json
 from genwright.families import SamplingConfig
 
 NAME = "manifest.json"
+OPENVINO = "openvino.json"
+Engine = Literal["llama.cpp", "openvino"]
 DIGEST = r"^[0-9a-f]{64}$"
 
 
@@ -45,7 +47,7 @@ class Manifest(Config):
     """
 
     format: Literal[1] = 1
-    backend: Literal["local", "gguf", "http", "rows", "style"] = "local"
+    backend: Literal["local", "gguf", "openvino", "http", "rows", "style"] = "local"
     modality: str = "text"
     model: str = Field(pattern=DIGEST)
     codec: str = Field(pattern=DIGEST)
@@ -73,11 +75,19 @@ class GroundedManifest(Config):
 AnyManifest = Manifest | GroundedManifest
 
 
-def backend_of(model: Path, /) -> Literal["local", "gguf", "http"]:
-    """What runs the language model in that folder: another server, llama.cpp where it is a GGUF file, else torch."""
+def backend_of(model: Path, /) -> Literal["local", "gguf", "openvino", "http"]:
+    """What runs the language model in that folder: another server, the engine of a GGUF file, else torch."""
     if (model / "remote.json").is_file():
         return "http"
+    if (model / OPENVINO).is_file():
+        return "openvino"
     return "gguf" if (model / "model.gguf").is_file() else "local"
+
+
+def choose_engine(engine: Engine, model: Path, /) -> None:
+    """Notes in the folder of a GGUF model what runs it: so what was evaluated is what is served."""
+    if engine == "openvino":
+        (model / OPENVINO).write_bytes(b"{}\n")
 
 
 def write_manifest(manifest: AnyManifest, /, *, folder: Path) -> None:

@@ -76,8 +76,14 @@ def cost_claims(parts: list[str], /) -> list[ClaimDraft]:
     """Wall time of each part of an answer: the median."""
     return [
         ClaimDraft(
-            "system", "seconds_per_answer", "s", "answer_costs", Derivation("median", {"value": part}),
-            label=part, data="questions", better="lower",
+            "system",
+            "seconds_per_answer",
+            "s",
+            "answer_costs",
+            Derivation("median", {"value": part}),
+            label=part,
+            data="questions",
+            better="lower",
         )  # fmt: skip
         for part in parts
     ]
@@ -93,8 +99,15 @@ def development_claims(names: list[str], chosen: str, /) -> list[ClaimDraft]:
         label = f"chosen, best of {len(names)} on these questions: {name}" if name == chosen else name
         found.append(
             ClaimDraft(
-                "grounding", "development_answers_right", "1", "development_scores", derivation,
-                label=label, data="questions", better="higher", headline=name == chosen,
+                "grounding",
+                "development_answers_right",
+                "1",
+                "development_scores",
+                derivation,
+                label=label,
+                data="questions",
+                better="higher",
+                headline=name == chosen,
             )  # fmt: skip
         )
     return found

@@ -37,8 +37,7 @@ def plain(text: str, /) -> str:
 def overlaps(question: Question, cited: Citation, /) -> bool:
     """Whether a citation reaches into a span that answers the question."""
     return any(
-        name == cited.document and min(end, cited.end) > max(start, cited.start)
-        for name, start, end in question.spans
+        name == cited.document and min(end, cited.end) > max(start, cited.start) for name, start, end in question.spans
     )
 
 
@@ -62,7 +61,9 @@ def row(one: Answered, system: Any, /) -> dict[str, Any]:
         "words": num_words(" ".join(sentence.text for sentence in answer.sentences)) if shown else None,
         "cited": len(cited),
         "cited_right": sum(overlaps(question, citation) for citation in cited) if answerable else 0,
-        "evidence_cited": int(any(overlaps(question, citation) for citation in cited)) if answerable and shown else None,
+        "evidence_cited": int(any(overlaps(question, citation) for citation in cited))
+        if answerable and shown
+        else None,
         "exact_quotes": sum(exact),
         "sentences": len(answer.sentences),
         "uncited": sum(not sentence.citations for sentence in answer.sentences),

@@ -126,9 +126,7 @@ GREEDY = Manifest.model_fields["sampling"].default.model_copy(update={"temperatu
 # --- calibration and choice ----------------------------------------------------------------------------------
 
 
-def _cases(
-    questions: Sequence[Question], system: Any, config: AnswerConfig, context: Context
-) -> dict[str, list[Case]]:
+def _cases(questions: Sequence[Question], system: Any, config: AnswerConfig, context: Context) -> dict[str, list[Case]]:
     """Cases of documents of the development half, and of others."""
     asked = {one.document for one in questions}
     documents = sorted(system.index.documents(), key=lambda one: one.id)
@@ -185,7 +183,11 @@ def _examples(pattern: Any, chosen: Sequence[Asked], asked: Sequence[Asked], con
     found: list[Chat] = []
     for one in asked:
         hit = next((passage for passage in one.retrieved.passages if _answers(passage, one.question)), None)
-        if len(found) == pattern.num_examples or hit is None or (one.question.id in judged and len(asked) > len(chosen)):
+        if (
+            len(found) == pattern.num_examples
+            or hit is None
+            or (one.question.id in judged and len(asked) > len(chosen))
+        ):
             continue
         name, start, end = one.question.spans[0]
         quote = hit.text[max(0, start - hit.start) : end - hit.start]

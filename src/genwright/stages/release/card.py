@@ -13,7 +13,12 @@ from genwright.stages.release.config import PARTS, ReleaseConfig
 from genwright.stages.release.gates import text
 
 TEMPLATES = Path(__file__).parent
-TASKS = {"text": "text-generation", "passage": "text-generation", "image": "unconditional-image-generation", "document": "question-answering"}
+TASKS = {
+    "text": "text-generation",
+    "passage": "text-generation",
+    "image": "unconditional-image-generation",
+    "document": "question-answering",
+}
 MEASURING = ("evaluate", "stylise", "index", "answer")  # stages whose claims are of the system
 
 

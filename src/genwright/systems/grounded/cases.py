@@ -16,7 +16,9 @@ CaseKind = Literal["verbatim", "shortened", "wrong-section", "swapped", "negated
 HOLDS: dict[CaseKind, bool] = {
     "verbatim": True, "shortened": True, "wrong-section": False, "swapped": False, "negated": False,
 }  # fmt: skip
-ASIDE = re.compile(r"\s*\([^()]*\)|(?:^|(?<=\. ))(?:However|Therefore|Thus|Also|In addition|For example|Note that),?\s+")
+ASIDE = re.compile(
+    r"\s*\([^()]*\)|(?:^|(?<=\. ))(?:However|Therefore|Thus|Also|In addition|For example|Note that),?\s+"
+)
 TAIL = re.compile(r"(?:;|,|\s[-–]{1,3})\s+(?:which|and|but|so|for|since|because|as|where|when|while)\b.*$", re.DOTALL)
 VERB = re.compile(r"\b(is|are|was|were|can|must|may|will|should|has|have|does|do)\b")
 MARKUP = re.compile(r"[`*]+")

@@ -139,17 +139,13 @@ class GroundedSystem:
         row = confidence.signals(retrieved, found)
         return float(self.grounding.confidence.probabilities(row[np.newaxis])[0])
 
-    def _read(
-        self, passages: Sequence[Passage]
-    ) -> tuple[dict[str, Document], dict[str, tuple[Block, ...]]]:
+    def _read(self, passages: Sequence[Passage]) -> tuple[dict[str, Document], dict[str, tuple[Block, ...]]]:
         names = {passage.document for passage in passages}
         return {name: self._document(name) for name in names}, {name: self._blocks(name) for name in names}
 
     def _extracted(self, found: Sequence[extract.Candidate], passages: Sequence[Passage]) -> list[Sentence]:
         answering = self.grounding.answering
-        chosen = extract.choose(
-            found, self.grounding.extraction, max_words=answering.max_words, least=answering.least
-        )
+        chosen = extract.choose(found, self.grounding.extraction, max_words=answering.max_words, least=answering.least)
         return [
             Sentence(
                 one.text,
@@ -159,12 +155,12 @@ class GroundedSystem:
             for one in chosen
         ]
 
-    def _generated(self, model: PromptedSystem, base: GroundedAnswer, history: Chat, seconds: dict[str, float]) -> GroundedAnswer:
+    def _generated(
+        self, model: PromptedSystem, base: GroundedAnswer, history: Chat, seconds: dict[str, float]
+    ) -> GroundedAnswer:
         answering = self.grounding.answering
         with _timed(seconds, "generate"):
-            request = generate.request_of(
-                base.question, history, base.sources, model=model, answering=answering
-            )
+            request = generate.request_of(base.question, history, base.sources, model=model, answering=answering)
             (completion,) = model.generate([request])
         with _timed(seconds, "check"):
             documents, blocks = self._read(base.sources)

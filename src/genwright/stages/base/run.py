@@ -31,6 +31,7 @@ from genwright.nets.hf import net_tensors, transformer_config
 from genwright.stages.base.config import BaseConfig
 from genwright.stages.base.loaded import Loaded, from_gguf
 from genwright.stages.base.places import Place, find
+from genwright.systems.manifest import choose_engine
 
 MOST_CONTEXT = 2048
 # Any texts do: what is compared is two ways to compute the same numbers.
@@ -64,6 +65,7 @@ def run(config: BaseConfig, context: Context, /) -> StageResult:
         assert place.gguf is not None, "the config asks for a path that ends in .gguf"
         write_description(folder, config=settings, shape=shape, facts={**facts, "file_type": "as it came"})
         shutil.copyfile(place.folder / place.gguf, folder / GGUF)
+        choose_engine(config.engine, folder)
     else:
         save_family(folder, config=settings, shape=shape, tensors=family.state_dict(), facts=facts)
     codec.save(codec_folder)

@@ -16,13 +16,15 @@ class Encoder(Protocol):
     """Texts to vectors of length one, `d` wide.
 
     `window_tokens` is how many tokens it reads, `num_special` of them its own marks. `truncated_tokens` counts what it
-    was given beyond. `identity` says which vectors it makes: equal identities make equal vectors on one machine.
+    was given beyond. `identity` is the digest of all that its vectors depend on but `precision`: vectors of one
+    identity compare, and those of one precision besides are equal on one machine.
     """
 
     window_tokens: int
     num_special: int
     d: int
     identity: str
+    precision: str
     truncated_tokens: int
 
     def embed(self, texts: Sequence[str], /, *, role: Role = "document") -> Matrix: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -19,10 +19,10 @@ from genwright.core import DataError, load_reference
 from genwright.core.digest import file_digest, json_digest
 from genwright.nets.encoder.bert import Bert
 from genwright.nets.encoder.layout import CONFIG, TOKENIZER, EncoderLayout, read_layout
+from genwright.nets.encoder.load import Precision
 from genwright.nets.encoder.protocol import Matrix, Role
 from genwright.nets.precision import has_native_bfloat16
 
-Precision = Literal["auto", "float32", "bfloat16"]
 Net = Callable[[Sequence[Sequence[int]]], list[Tensor]]
 BATCH_TOKENS = 2048  # larger batches leave the cache of a core
 
@@ -36,13 +36,14 @@ class SentenceEncoder:
     def __init__(self, layout: EncoderLayout, /, *, precision: Precision = "auto", device: str = "cpu") -> None:
         if precision == "auto":
             precision = "bfloat16" if has_native_bfloat16(device) else "float32"
-        self.layout, self.precision, self.device = layout, precision, device
+        self.layout, self.device = layout, device
+        self.precision: str = precision
         self.window_tokens, self.d = layout.window_tokens, layout.d
         self.truncated_tokens = 0
         self._tokenizer = _tokenizer(layout)
         self.num_special = self._tokenizer.num_special_tokens_to_add(False)
         self._net = _net(layout, precision, device)
-        self.identity = _identity(layout, precision)
+        self.identity = _identity(layout)
         self._prefixes = {"query": layout.query_prefix, "document": layout.document_prefix}
 
     @classmethod
@@ -137,7 +138,7 @@ def _net(layout: EncoderLayout, precision: str, device: str) -> Net:
     return Bert(tensors, config, dtype=dtype, device=device)
 
 
-def _identity(layout: EncoderLayout, precision: str) -> str:
+def _identity(layout: EncoderLayout) -> str:
     files = [layout.folder / CONFIG, layout.folder / TOKENIZER, *layout.weights]
-    settings = [layout.pooling, layout.window_tokens, layout.query_prefix, layout.document_prefix, precision]
+    settings = [layout.pooling, layout.window_tokens, layout.query_prefix, layout.document_prefix]
     return json_digest([settings, [file_digest(path) for path in files]])

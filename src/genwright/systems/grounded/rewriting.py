@@ -11,7 +11,7 @@ LEANING = re.compile(
     r"\b(?:it|its|they|them|their|this|that|these|those|he|she|one|ones|same|there|such|instead|else)\b", re.IGNORECASE
 )
 OPENING = re.compile(r"^\s*(?:and|but|or|so|then|what about|how about|why|why not|when|where|also)\b", re.IGNORECASE)
-FEW_WORDS = 3
+FEW_WORDS = 2
 
 
 def standalone(question: str, history: Chat, /) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from genwright.core import load_reference
 from genwright.modalities.document.document import Block, Document
 from genwright.modalities.document.structure import blocks as blocks_of
-from genwright.nets.encoder import load_encoder
 from genwright.systems.grounded import confidence, extract, generate
 from genwright.systems.grounded.answer import Event, Found, GroundedAnswer, Sentence
 from genwright.systems.grounded.grounding import Grounding, read_grounding
@@ -23,7 +23,6 @@ from genwright.systems.grounded.support import SupportCheck
 from genwright.systems.manifest import GroundedManifest
 from genwright.systems.prompted import PromptedSystem
 from genwright.systems.requests import Chat
-from genwright.systems.retrieval.index import Index
 from genwright.systems.retrieval.passage import Passage, Retrieved
 
 DOCUMENTS_HELD = 256
@@ -53,7 +52,9 @@ class GroundedSystem:
         cls, manifest: GroundedManifest, /, *, locate: Callable[[str], Path], model: Any | None = None
     ) -> GroundedSystem:
         """The system of that manifest; `locate` gives an artifact's folder by its digest, `model` its generator."""
-        index = Index.open(locate(manifest.index), encoder=load_encoder(locate(manifest.encoder)))
+        encoder = load_reference("genwright.nets.encoder:load_encoder", extra="rag")(locate(manifest.encoder))
+        opened = load_reference("genwright.systems.retrieval.index:Index", extra="rag").open
+        index = opened(locate(manifest.index), encoder=encoder)
         grounding = read_grounding(locate(manifest.grounding))
         return cls(index, grounding=grounding, manifest=manifest, model=model)
 

@@ -102,7 +102,7 @@ class Message(BaseModel):
     tool_call_id: str | None = None
     # Clients send back what they were given, these too.
     refusal: None = None
-    annotations: Annotated[list[Any], Field(max_length=0)] | None = None
+    annotations: list[Any] | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

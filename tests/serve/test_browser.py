@@ -1,4 +1,4 @@
-"""The page in Chromium: streaming, sources, keyboard, narrow and dark, no axe violation, no request to anywhere else."""
+"""The page in Chromium: streaming, sources, keyboard, narrow, dark, no axe violation, no request elsewhere."""
 
 import json
 import os

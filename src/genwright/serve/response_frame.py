@@ -12,6 +12,7 @@ from typing import Any
 
 from genwright.core.errors import GenwrightError
 from genwright.families import SamplingConfig
+from genwright.serve.response_items import FlatChoice
 from genwright.serve.response_schemas import ResponsesRequest
 
 TEXT = {"type": "text"}
@@ -92,6 +93,7 @@ class ResponseFrame:
         """What holds before anything is made."""
         asked = self.request
         form = asked.text.format if asked.text and asked.text.format else None
+        choice = asked.tool_choice
         return {
             "id": self.id,
             "object": "response",
@@ -112,8 +114,8 @@ class ResponseFrame:
             "frequency_penalty": 0.0,
             "top_logprobs": 0,
             "text": {"format": _format(form)},
-            "tools": [],
-            "tool_choice": asked.tool_choice or "auto",
+            "tools": [tool.told for tool in asked.tools or ()],
+            "tool_choice": choice.model_dump() if isinstance(choice, FlatChoice) else choice or "auto",
             "parallel_tool_calls": bool(asked.parallel_tool_calls),
             "reasoning": None,
             "truncation": "disabled",

@@ -134,9 +134,9 @@ def by_openvino(model: Path) -> OpenVinoSystem:
 
 def directly(system: OpenVinoSystem) -> Callable[[int], int]:
     """OpenVINO asked by its own call."""
+    import numpy as np
     import openvino
     import openvino_genai
-    import numpy as np
 
     pipeline = system.decoder(STREAMS)._engine
     asked = openvino_genai.GenerationConfig()
@@ -227,7 +227,8 @@ def main() -> None:
         rows.append({"what": what, "value": round(ratio, 2), "unit": "x, tokens/CPU s", "goal": goal})
     report.write(
         "engines", title="Engines: SmolLM2-135M, greedy", command="python bench/engines.py", rows=rows,
-        libraries=("torch", "transformers", "xllamacpp", "openvino-genai", "fastapi", "uvicorn"), rounds=found, threads=threads,
+        rounds=found, threads=threads,
+        libraries=("torch", "transformers", "xllamacpp", "openvino-genai", "fastapi", "uvicorn"),
     )  # fmt: skip
 
 

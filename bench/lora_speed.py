@@ -1,8 +1,9 @@
 """LoRA of SmolLM2-135M on short chats, real tokens per CPU-second: the Trainer with peft, TRL, and this project.
 
 Rank 16 on all linear layers, answers alone learned, 16 chats a step, AdamW, one thread; the chats are those of the
-package chatterbot-corpus. bfloat16 is used where the processor multiplies it. Each run is a process of its own, the order turns each round, and the first step is left out.
-Then the same chats in the same order from the same first adapter: the losses of the plain loop beside ours.
+package chatterbot-corpus. bfloat16 is used where the processor multiplies it. Each run is a process of its own, the
+order turns each round, and the first step is left out. Then the same chats in the same order from the same first
+adapter: the losses of the plain loop beside ours.
 
 Peers live in an environment of their own (peft, trl, transformers, datasets). Run:
 python bench/lora_speed.py --peers PEERS/bin/python --rounds 2

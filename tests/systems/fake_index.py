@@ -24,8 +24,7 @@ class FakeEncoder:
         for row, text in zip(rows, texts, strict=True):
             for term in terms(text):
                 row[int.from_bytes(blake2b(term.encode(), digest_size=4).digest()) % WIDTH] += 1
-            row /= max(float(np.linalg.norm(row)), 1e-6)
-        return rows
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
 
 
 class FakeIndex:

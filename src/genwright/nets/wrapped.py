@@ -47,7 +47,7 @@ class Wrapped(TokenNet):
 
     def packed_features(self, ids: Int[Tensor, " t"], *, lengths: Sequence[int]) -> Float[Tensor, "t d"]:
         """The last hidden states of sequences that stand end to end; here each is padded to the longest."""
-        rows = ids.split(list(lengths))
+        rows = torch.split(ids, list(lengths))
         padded = nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
         hidden, _ = self.features(padded)  # causal: what stands behind a sequence is not seen from within it
         return torch.cat([hidden[row, :length] for row, length in enumerate(lengths)])
@@ -108,7 +108,7 @@ def make_model(settings: Mapping[str, Any], /) -> Any:
 
 
 class RowCaches:
-    """The past of each row, kept by the library. Rows are stepped one after another: right for every layout, not fast."""
+    """The past of each row, kept by the library. Rows are stepped in turn: right for every layout, not fast."""
 
     bounded = True
 

@@ -103,5 +103,5 @@ def test_adapters_are_put_beside_its_layers(tmp_path, make_context, as_artifact)
 
 def test_a_model_that_changes_its_logits_is_refused(tmp_path, make_context, as_artifact):
     config = Gemma2Config(num_key_value_heads=2, head_dim=8, final_logit_softcapping=1.0, **SMALL)
-    with pytest.raises(CapabilityError, match="changes its logits|times its output matrix"):
+    with pytest.raises(CapabilityError, match="times its output matrix"):
         loaded(write(tmp_path / "m", config), make_context, as_artifact)

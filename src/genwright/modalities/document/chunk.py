@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from genwright.core import Config, SpecError
+from genwright.detect import injection
 from genwright.modalities.document.document import Block, Chunk, Document
 from genwright.modalities.document.pieces import Span, pieces_of
 from genwright.modalities.document.structure import blocks, seen
@@ -41,7 +42,8 @@ def chunks(
     """The chunks of a document in their order, none of which an encoder with such a window would cut off.
 
     `count` gives the tokens of a text without the encoder's own marks, of which there are two. All text that a
-    reader sees is in one chunk; headings are in headers, and in a chunk only where nothing stands below them.
+    reader sees is in one chunk; headings are in headers, and in a chunk only where nothing stands below them. What looks like
+    an attack on a reader is flagged.
 
     Raises:
         SpecError: the window is too small for any text.
@@ -55,8 +57,9 @@ def chunks(
     cutter = _Cutter(document, config, count, limit)
     found = [piece for run in _runs(document) for piece in cutter.cut(run)]
     return [
-        Chunk(document.id, number, start, end, header, block.path, block.section, block.kind)
+        Chunk(document.id, number, start, end, header, block.path, block.section, block.kind, flagged)
         for number, (block, header, (start, end)) in enumerate(found)
+        for flagged in [injection.flags(document.text[start:end])]
     ]
 
 

@@ -25,7 +25,7 @@ _CODE_MARK = re.compile(
     r"^(?:>>>|\.\.\. |\(Pdb\)|[$#%] |-> |Traceback |@\w|import |from \w+ import |return\b|\w+ = )|::="
     r"|^(?:async |def |class |with |for |while |if |try|match |case )(?:.*:(?:$| *#| pass\b)|.*\($)|^with \($"
 )
-_MOST_ROWS = 2000
+_MOST_ROWS = 300
 _MOST_SIGNATURE_LINES = 12
 
 

@@ -84,7 +84,7 @@ def cost_claims(parts: list[str], /) -> list[ClaimDraft]:
             label=part,
             data="questions",
             better="lower",
-        )  # fmt: skip
+        )
         for part in parts
     ]
 
@@ -108,6 +108,6 @@ def development_claims(names: list[str], chosen: str, /) -> list[ClaimDraft]:
                 data="questions",
                 better="higher",
                 headline=name == chosen,
-            )  # fmt: skip
+            )
         )
     return found

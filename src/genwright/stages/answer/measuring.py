@@ -31,7 +31,7 @@ def is_right(question: Question, answer: GroundedAnswer, /) -> bool:
 
 def plain(text: str, /) -> str:
     """Lower case, single spaces, no marks of markup: how facts are compared."""
-    return " ".join(re.sub(r"[`*\"'“”‘’]", "", text).lower().split())
+    return " ".join(re.sub(r"[`*\"'\u2018-\u201f]", "", text).lower().split())
 
 
 def overlaps(question: Question, cited: Citation, /) -> bool:

@@ -129,7 +129,7 @@ GREEDY = Manifest.model_fields["sampling"].default.model_copy(update={"temperatu
 def _cases(questions: Sequence[Question], system: Any, config: AnswerConfig, context: Context) -> dict[str, list[Case]]:
     """Cases of documents of the development half, and of others."""
     asked = {one.document for one in questions}
-    documents = sorted(system.index.documents(), key=lambda one: one.id)
+    documents = [system.document(name) for name in sorted(one.id for one in system.index.documents())]
     halves = {
         "development": [one for one in documents if one.id in asked],
         "test": [one for one in documents if one.id not in asked],

@@ -43,7 +43,8 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
         CapabilityError: it is not.
     """
     del configs
-    if not modality_component(modality).of_texts:
+    entry = modality_component(modality)
+    if not (entry.of_texts or entry.documents):
         raise CapabilityError(f"[compress] is for language models, and this project's modality is '{modality}'")
 
 

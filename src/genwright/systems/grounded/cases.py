@@ -19,7 +19,9 @@ HOLDS: dict[CaseKind, bool] = {
 ASIDE = re.compile(
     r"\s*\([^()]*\)|(?:^|(?<=\. ))(?:However|Therefore|Thus|Also|In addition|For example|Note that),?\s+"
 )
-TAIL = re.compile(r"(?:;|,|\s[-–]{1,3})\s+(?:which|and|but|so|for|since|because|as|where|when|while)\b.*$", re.DOTALL)
+TAIL = re.compile(
+    r"(?:;|,|\s[-\u2013]{1,3})\s+(?:which|and|but|so|for|since|because|as|where|when|while)\b.*$", re.DOTALL
+)
 VERB = re.compile(r"\b(is|are|was|were|can|must|may|will|should|has|have|does|do)\b")
 MARKUP = re.compile(r"[`*]+")
 WORDS = (6, 40)

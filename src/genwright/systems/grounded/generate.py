@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from genwright.modalities.document.document import Block, Document
@@ -58,7 +59,7 @@ def windows(
         text = documents[passage.document].text
         parts = units(text, blocks[passage.document], start=passage.start, end=passage.end, max_words=1_000)
         spans = [(one.start, one.end) for one in parts]
-        spans += [(one.start, two.end) for one, two in zip(parts, parts[1:], strict=False)]
+        spans += [(one.start, two.end) for one, two in pairwise(parts)]
         found += [Window(place + 1, start, end, text[start:end]) for start, end in spans]
     return found
 

@@ -30,7 +30,13 @@ class Logistic(Config):
 
     @classmethod
     def fit(
-        cls, signals: Sequence[str], rows: Floats, labels: Sequence[float], *, strength: float = 1.0, balanced: bool
+        cls,
+        signals: Sequence[str],
+        rows: Floats,
+        labels: Sequence[float] | Floats,
+        *,
+        strength: float = 1.0,
+        balanced: bool,
     ) -> Self:
         """The regression of `labels` (0 or 1) on `rows` (n, signals), L2 of 1 / `strength`.
 

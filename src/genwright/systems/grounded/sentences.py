@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from genwright.modalities.document.document import Block
 
 # A full stop ends a sentence where a space and a new beginning follow, and no abbreviation stands before it.
 END = re.compile(r"[.!?][\"')\]`*]*(?=\s+[\"'(\[`*:]*[A-Z0-9_`])")
-ABBREVIATIONS = frozenset("e.g i.e etc vs cf al no fig sec ch dr mr mrs ms st p pp approx resp incl".split())
+ABBREVIATIONS = frozenset(
+    {"e.g", "i.e", "etc", "vs", "cf", "al", "fig", "sec", "ch", "dr", "mr", "mrs", "pp", "approx"}
+)
 ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\(?\d{1,3}[.)]|#\.)[ \t]+", re.MULTILINE)
-CLAUSE = re.compile(r"(?:;|:|,|\s[-–—]{1,3})\s+")
+CLAUSE = re.compile(r"(?:;|:|,|\s[-\u2013\u2014]{1,3})\s+")
 WORD = re.compile(r"\S+")
 
 
@@ -31,7 +34,7 @@ def units(text: str, blocks: Sequence[Block], /, *, start: int, end: int, max_wo
 
     Sentences of more than `max_words` words are cut where a clause ends, else after that many words.
     """
-    found = []
+    found: list[Unit] = []
     for block in blocks:
         low, high = max(block.start, start), min(block.end, end)
         if low < high and block.kind != "heading":
@@ -53,7 +56,7 @@ def sentences(text: str, start: int, end: int, /) -> list[tuple[int, int]]:
     cuts |= {mark.end() for mark in END.finditer(part) if not _abbreviated(part, mark.start())}
     cuts |= {gap.end() for gap in re.finditer(r"\n[ \t]*\n", part)}
     ordered = sorted(cuts)
-    spans = (_bare(part, low, high) for low, high in zip(ordered, ordered[1:], strict=False))
+    spans = (_bare(part, low, high) for low, high in pairwise(ordered))
     return [(start + low, start + high) for low, high in spans if low < high]
 
 

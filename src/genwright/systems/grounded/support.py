@@ -24,7 +24,7 @@ NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 NAME = re.compile(r"`+[^`]+`+|\b\w*_\w+\b|\b\w+(?:\.\w+)+\b|\b\w+(?=\(\))|\b[A-Za-z]*[a-z][A-Z]\w*\b|\b[A-Z]{2,}\b")
 NEGATION = re.compile(
     r"\b(?:not|no|never|none|nothing|nor|neither|without|cannot|unless|except|fails?|unable|impossible"
-    r"|[a-z]+n['’]t)\b",
+    r"|[a-z]+n['\u2019]t)\b",
     re.IGNORECASE,
 )
 

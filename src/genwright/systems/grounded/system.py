@@ -64,7 +64,8 @@ class GroundedSystem:
         Raises:
             DataError: there is none of that name.
         """
-        return self._document(name)
+        found: Document = self._document(name)
+        return found
 
     def blocks(self, name: str, /) -> tuple[Block, ...]:
         """The blocks of a document of the index."""

@@ -44,7 +44,7 @@ class OpenVinoDecoder:
         except RuntimeError as error:
             raise DataError(
                 f"OpenVINO does not load {model.name}: {str(error).strip().splitlines()[-1]}",
-                hint="types that it reads are f16, q8_0, q4_0, q4_1 and q4_k_m; [compress] engine = 'llama.cpp' has more",
+                hint="it reads f16, q8_0, q4_0, q4_1 and q4_k_m; [compress] engine = 'llama.cpp' has more types",
             ) from None
         self._streams: dict[int, _Stream] = {}
         self._next_slot = 0
@@ -58,7 +58,7 @@ class OpenVinoDecoder:
         """Takes a stream in.
 
         Raises:
-            CapabilityError: all slots are taken, the prompt does not fit, or more than one log-probability is asked for.
+            CapabilityError: all slots are taken, the prompt does not fit, or more log-probabilities than one are asked.
         """
         if not self.num_free:
             raise CapabilityError(f"all {self.num_slots} slots are taken", hint="free one, or ask for more slots")

@@ -9,15 +9,15 @@ import snowballstemmer  # type: ignore[import-untyped]
 
 TOKEN = re.compile(r"[^\W_][\w]*(?:\.[^\W_]\w*)*|_+\w+(?:\.\w+)*")
 PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
-_UNSAID = (
-    "a about above after again all also am an and any are as at be because been before being below between both but "
-    "by can could did do does doing down during each few for from further had has have having he her here hers him "
-    "his how i if in into is it its itself just me more most my myself of off on once only or other our ours out over "
-    "own please same she should so some such than that the their theirs them then there these they this those through "
-    "to too under until up us very was we were what when where which while who whom why will with would you your "
-    "yours want need"
-)
-STOP_WORDS = frozenset(_UNSAID.split())
+_STOP_WORDS = """
+a about above after again all also am an and any are as at be because been before being below between both
+but by can could did do does doing down during each few for from further had has have having he her here
+hers him his how i if in into is it its itself just me more most my myself need of off on once only or other
+our ours out over own please same she should so some such than that the their theirs them then there these
+they this those through to too under until up us very want was we were what when where which while who whom
+why will with would you your yours
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 _STEMMER = snowballstemmer.stemmer("english")
 
 

@@ -42,8 +42,8 @@ def chunks(
     """The chunks of a document in their order, none of which an encoder with such a window would cut off.
 
     `count` gives the tokens of a text without the encoder's own marks, of which there are two. All text that a
-    reader sees is in one chunk; headings are in headers, and in a chunk only where nothing stands below them. What looks like
-    an attack on a reader is flagged.
+    reader sees is in one chunk; headings are in headers, and in a chunk only where nothing stands below them. What
+    looks like an attack on a reader is flagged.
 
     Raises:
         SpecError: the window is too small for any text.

@@ -9,9 +9,8 @@ from pydantic import Field, model_validator
 
 from genwright.core import CapabilityError, Config, SpecError, StageSpec, component
 from genwright.modalities.files.config import FilesConfig
+from genwright.modalities.files.hub import HUB
 from genwright.systems.manifest import Engine
-
-HUB = "hf:"
 
 
 class BaseConfig(Config):

@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS chunks (
     key TEXT NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, header TEXT NOT NULL,
     path TEXT NOT NULL, section INTEGER NOT NULL, kind TEXT NOT NULL, flags TEXT NOT NULL, vector BLOB NOT NULL,
     PRIMARY KEY (key, number)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS vectors (key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS vectors (
+    key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL, truncated_tokens INTEGER NOT NULL) STRICT;
 """
 CHUNK = 'number, start, "end", header, path, section, kind, flags'
 DOCUMENT = "id, title, text, format, source, licence, url"
@@ -71,7 +72,7 @@ class Store:
     """
 
     def __init__(self, path: Path, /) -> None:
-        self.path = path
+        self.path, self._is_held = path, False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with exclusive(self._lock):
@@ -119,13 +120,26 @@ class Store:
             Interrupted: `should_stop` turned true; what was embedded is kept.
             StorageError: the disk is full or the file is locked.
         """
-        waiting = f"another process is writing {self.path.name}; waiting"
-        with exclusive(self._lock, on_wait=lambda: progress.say(waiting)), self._errors():
+        with self.held(progress), self._errors():
             wanted: list[str] = []
             fresh = self._cut(documents, cutting, encoder, wanted, should_stop)
             embedded, reused = self._embed(wanted, encoder, progress, should_stop)
             removed = self._make_live(wanted)
             return Updated(fresh, len(wanted) - fresh, removed, embedded, reused)
+
+    @contextmanager
+    def held(self, progress: Progress, /) -> Iterator[None]:
+        """Keeps other processes from changing the store while inside; waits for one that does, and says so."""
+        if self._is_held:
+            yield
+            return
+        waiting = f"another process is writing {self.path.name}; waiting"
+        with exclusive(self._lock, on_wait=lambda: progress.say(waiting)):
+            self._is_held = True
+            try:
+                yield
+            finally:
+                self._is_held = False
 
     def compact(self) -> int:
         """Drops all that is not live, and gives the room back; how many versions of documents went."""
@@ -141,6 +155,18 @@ class Store:
         """Versions of documents that are not live."""
         (found,) = self._connection.execute("SELECT count(*) FROM documents WHERE live = 0").fetchone()
         return int(found)
+
+    def contents(self) -> list[dict[str, str | int]]:
+        """Per live document, by id: its chunks, those that are flagged, and tokens that no encoder read."""
+        found = self._connection.execute(
+            "SELECT d.id, count(c.key), total(c.flags != '[]'), total(v.truncated_tokens) FROM documents d "
+            "LEFT JOIN chunks c ON c.key = d.key LEFT JOIN vectors v ON v.key = c.vector "
+            "WHERE d.live = 1 GROUP BY d.id ORDER BY d.id"
+        )
+        names = ("chunks", "flagged_chunks", "truncated_tokens")
+        return [
+            {"id": name, "group": name, **dict(zip(names, map(int, numbers), strict=True))} for name, *numbers in found
+        ]
 
     def rows(self) -> Iterator[tuple[Document, Iterator[tuple[Chunk, bytes]]]]:
         """The live documents by id, each with its chunks in order and their vectors."""
@@ -217,12 +243,15 @@ class Store:
             for at in range(0, len(missing), BATCH_CHUNKS):
                 _stop_if(should_stop)
                 batch = missing[at : at + BATCH_CHUNKS]
-                made = encoder.embed([self._text(key, number) for _, key, number in batch])
+                texts = [self._text(key, number) for _, key, number in batch]
+                made = encoder.embed(texts)
+                beyond = [_beyond(text, encoder) for text in texts]
+                rows = [
+                    (row[0], vector.astype("<f4").tobytes(), left)
+                    for row, vector, left in zip(batch, made, beyond, strict=True)
+                ]
                 with self._transaction():
-                    self._connection.executemany(
-                        "INSERT INTO vectors VALUES (?, ?)",
-                        ([row[0], vector.astype("<f4").tobytes()] for row, vector in zip(batch, made, strict=True)),
-                    )
+                    self._connection.executemany("INSERT INTO vectors VALUES (?, ?, ?)", rows)
                 task.advance(len(batch), note=f"{encoder.truncated_tokens} tokens cut off")
         return len(missing), total - len(missing)
 
@@ -267,6 +296,10 @@ class Store:
 def _stop_if(should_stop: Callable[[], bool]) -> None:
     if should_stop():
         raise Interrupted("stopped while indexing", hint="run again: it goes on from here")
+
+
+def _beyond(text: str, encoder: Encoder) -> int:
+    return max(0, encoder.count(text) + encoder.num_special - encoder.window_tokens)
 
 
 def _variant(encoder: Encoder) -> tuple[str, str]:

@@ -5,7 +5,7 @@ WHEELS = --only-binary :all: --no-binary jsonpath-rw
 # Elsewhere pip takes the CUDA build of torch by default; TORCH_INDEX names the index of the CPU build.
 INSTALL = PIP_CONSTRAINT=constraints.txt $(V)/bin/python -m pip install -q $(WHEELS) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test lint types walls tests cells docs conformance bench readme constraints clean
+.PHONY: demo test lint types walls vendor tests cells docs conformance bench readme constraints clean
 
 $(V)/.ok: pyproject.toml constraints.txt
 	$(PY) -m venv $(V)
@@ -19,11 +19,11 @@ demo: $(V)/.ok
 	cd demo && ../$(V)/bin/genwright generate "The " --num 2 --max-tokens 80
 	@echo "serve it:  cd demo && ../$(V)/bin/genwright serve"
 
-test: lint types walls tests
+test: lint types walls vendor tests
 
 lint: $(V)/.ok
-	$(V)/bin/ruff check src tests bench docs
-	$(V)/bin/ruff format --check src tests bench docs
+	$(V)/bin/ruff check src tests bench docs scripts
+	$(V)/bin/ruff format --check src tests bench docs scripts
 
 types: $(V)/.ok
 	$(V)/bin/mypy
@@ -37,6 +37,10 @@ tests: $(V)/.ok
 # Every family over every modality, killed and gone on with; `make tests` does five of the twenty.
 cells: $(V)/.ok
 	GENWRIGHT_ALL_CELLS=1 OMP_NUM_THREADS=1 $(V)/bin/python -m pytest -n 2 tests/journeys/test_cells.py
+
+# Files of others that the chat page and its tests are made with.
+vendor: $(V)/.ok
+	$(V)/bin/python scripts/vendor.py
 
 docs: $(V)/.ok
 	$(V)/bin/python -m sphinx -W -q -b html docs docs/_build

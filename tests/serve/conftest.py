@@ -20,6 +20,7 @@ from genwright.modalities.text.bytes import BytesCodec
 from genwright.nets import TransformerConfig
 from genwright.serve.app import Served, create_app
 from genwright.serve.engine import Engine
+from genwright.serve.grounded_engine import GroundedEngine
 from genwright.systems import Manifest
 from genwright.systems.local import LocalSystem
 
@@ -53,7 +54,11 @@ def make_system(*, context_tokens=SHAPE.context_tokens):
 
 def start(*, system=None, keys=(), num_slots=4, max_queue=8, max_body_bytes=1 << 16):
     """(base address, engine, stop) of a running server."""
-    engine = Engine(system or make_system(), num_slots=num_slots, max_queue=max_queue)
+    system = system or make_system()
+    if "retrieve" in system.capabilities:
+        engine = GroundedEngine(system, num_threads=num_slots, max_queue=max_queue)
+    else:
+        engine = Engine(system, num_slots=num_slots, max_queue=max_queue)
     served = Served(model="tiny", digest="d" * 64, keys=keys, max_body_bytes=max_body_bytes)
     app = create_app(engine, served=served)
     with socket.socket() as probe:

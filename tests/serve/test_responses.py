@@ -58,10 +58,39 @@ def test_a_conversation_is_sent_whole(client):
         client.responses.create(**ASK, previous_response_id=first.id)
 
 
-@pytest.mark.parametrize("more", [{"tools": [{"type": "web_search"}]}, {"background": True}, {"truncation": "auto"}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tools": [{"type": "web_search"}]},
+        {"tool_choice": "required"},
+        {"tool_choice": {"type": "function", "name": "nobody"}},
+        {"background": True},
+        {"truncation": "auto"},
+    ],
+)
 def test_what_a_response_cannot_have_is_refused(client, more):
     with pytest.raises(openai.BadRequestError):
         client.responses.create(**ASK, **more)
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+INPUT_PICTURE = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
+
+
+def test_pictures_and_other_items_are_refused_by_their_place(client):
+    with pytest.raises(openai.BadRequestError, match="'image_url'") as refused:
+        text = {"type": "text", "text": "What is this?"}
+        client.chat.completions.create(model="tiny", messages=[{"role": "user", "content": [text, PICTURE]}])
+    assert (refused.value.code, refused.value.param) == ("unsupported", "messages.0.content.1")
+    said = {"role": "user", "content": "hello"}
+    for wrong, place in (
+        ([{"role": "user", "content": [INPUT_PICTURE]}], "input.0.content.0"),
+        ([said, {"type": "item_reference", "id": "msg_1"}], "input.1"),
+        ([said, {"type": "function_call_output", "call_id": "c", "output": [INPUT_PICTURE]}], "input.1.output.0"),
+    ):
+        with pytest.raises(openai.BadRequestError, match="nothing else") as refused:
+            client.responses.create(**{**ASK, "input": wrong})
+        assert (refused.value.code, refused.value.param) == ("unsupported", place)
 
 
 def test_an_answer_fits_its_schema(client):

@@ -100,3 +100,74 @@ def test_answers_in_words_and_answers_cut_off():
 def test_what_does_not_fit_is_refused(wide, more):
     with pytest.raises(openai.BadRequestError):
         ask(wide, **more)
+
+
+FLAT_WEATHER = {"type": "function", **WEATHER["function"]}
+FLAT_CLOCK = {"type": "function", "name": "clock"}
+
+
+def respond(client, **more):
+    asked = {"model": "tiny", "input": "hi", "max_output_tokens": 120, "extra_body": {"seed": 1}}
+    return client.responses.create(**asked | more)
+
+
+def test_a_response_is_a_call_and_its_result_goes_back(wide):
+    made = respond(wide, tools=[FLAT_WEATHER, FLAT_CLOCK], tool_choice="required")
+    (call,) = made.output
+    assert (call.type, call.status, made.status) == ("function_call", "completed", "completed")
+    assert made.output_text == ""
+    assert [tool.name for tool in made.tools] == ["weather", "clock"]
+    if call.name == "weather":
+        assert json.loads(call.arguments)["place"] in ("Rome", "Oslo")
+    turns = [
+        {"role": "user", "content": "hi"},
+        call.model_dump(exclude_none=True),
+        {"type": "function_call_output", "call_id": call.call_id, "output": "Rain."},
+    ]
+    answered = respond(wide, input=turns)
+    assert answered.output[0].type == "message"
+    same = ask(
+        wide,
+        messages=[
+            {"role": "user", "content": "hi"},
+            {
+                "role": "assistant",
+                "tool_calls": [
+                    {
+                        "id": call.call_id,
+                        "type": "function",
+                        "function": {"name": call.name, "arguments": call.arguments},
+                    }
+                ],
+            },
+            {"role": "tool", "tool_call_id": call.call_id, "content": "Rain."},
+        ],
+    )
+    assert same.choices[0].message.content == answered.output_text
+
+
+def test_a_streamed_response_sends_a_call_whole(wide):
+    named = {"type": "function", "name": "weather"}
+    whole = respond(wide, tools=[FLAT_WEATHER, FLAT_CLOCK], tool_choice=named)
+    events = list(respond(wide, tools=[FLAT_WEATHER, FLAT_CLOCK], tool_choice=named, stream=True))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    kinds = [event.type.removeprefix("response.") for event in events]
+    assert kinds == [
+        "created", "in_progress", "output_item.added", "function_call_arguments.delta", "function_call_arguments.done",
+        "output_item.done", "completed",
+    ]  # fmt: skip
+    (call,) = events[-1].response.output
+    assert call.name == "weather"
+    assert call.arguments == events[4].arguments == whole.output[0].arguments
+    assert events[2].item.arguments == ""
+    assert events[-1].response.tool_choice.name == "weather"
+
+
+def test_a_response_in_words_among_tools_is_a_message(wide):
+    told = respond(wide, tools=[FLAT_CLOCK], tool_choice="none", max_output_tokens=5)
+    assert told.output[0].type == "message"
+    cut = respond(wide, tools=[FLAT_WEATHER], max_output_tokens=2)
+    assert (cut.status, cut.output[0].type) == ("incomplete", "message")
+    events = list(respond(wide, tools=[FLAT_WEATHER], max_output_tokens=2, stream=True))
+    assert events[-1].type == "response.incomplete"
+    assert events[-1].response.output_text == cut.output_text

@@ -93,6 +93,31 @@ def _generate(p: argparse.ArgumentParser) -> None:
     _sampling(p)
 
 
+def _filter(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--system", metavar="ID", help="a release or system (default: the newest release)")
+    p.add_argument(
+        "--filter",
+        dest="filters",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="only documents whose source, document, title or path (any heading) is that; may be repeated",
+    )
+
+
+def _ask(p: argparse.ArgumentParser) -> None:
+    p.add_argument("question", metavar="QUESTION", help="what is asked; - reads stdin")
+    p.add_argument("--no-stream", action="store_true", help="print only when done")
+    _filter(p)
+
+
+def _chat(p: argparse.ArgumentParser) -> None:
+    _filter(p)
+    p.add_argument("--max-tokens", type=_positive, default=256, help="of an answer, where a model writes it freely")
+    p.add_argument("--temperature", type=float, default=None, help="0 is greedy (default: the system's)")
+    p.add_argument("--seed", type=int, default=0)
+
+
 def _style(p: argparse.ArgumentParser) -> None:
     p.add_argument("content", metavar="CONTENT", help="the picture whose content is kept (PNG, JPEG)")
     p.add_argument("style", metavar="STYLE", help="the picture whose look it gets")
@@ -173,13 +198,17 @@ COMMANDS = {
     "claims": Command("list claims", _claims, HERE + "evidence:claims"),
     "compare": Command("compare variants, runs or systems, paired", _compare, HERE + "evidence:compare"),
     "generate": Command("generate with a released system", _generate, HERE + "systems:generate"),
+    "ask": Command("answer a question from documents, with its sources", _ask, HERE + "talk:ask"),
+    "chat": Command("talk with a system in the terminal", _chat, HERE + "talk:chat"),
     "interpolate": Command(
         "go through the latent from one sample to another", _interpolate, HERE + "systems:interpolate"
     ),
     "predict": Command("predict properties of samples, with intervals", _predict, HERE + "systems:predict"),
     "style": Command("draw a picture in the style of another one", _style, HERE + "pictures:style"),
     "restore": Command("denoise, enlarge or complete a picture", _restore, HERE + "pictures:restore"),
-    "serve": Command("serve a released system over the OpenAI API", _serve, HERE + "systems:serve"),
+    "serve": Command(
+        "serve a released system over the OpenAI API, and a page to talk with it", _serve, HERE + "systems:serve"
+    ),
     "export": Command("write a system as a Hugging Face folder, or a GGUF file", _export, HERE + "systems:export"),
     "verify": Command("hash everything again and derive every claim again", _none, HERE + "evidence:verify"),
     "gc": Command("free what no kept run refers to", _gc, HERE + "evidence:gc"),

@@ -55,7 +55,8 @@ class Answer:
         return _wants_logprobs(self.request)
 
     @property
-    def _with_tools(self) -> bool:
+    def with_tools(self) -> bool:
+        """Whether the answer may be a call."""
         return isinstance(self.request, ChatRequest) and self.request.with_tools
 
     def usage(self) -> dict[str, Any]:
@@ -95,7 +96,7 @@ class Answer:
         text = self._prefix(index) + "".join(piece.text for piece in pieces)
         make = chat_choice if self.is_chat else completion_choice
         made = make(index, text, pieces, finish=pieces[-1].finish_reason, with_logprobs=self.with_logprobs)
-        return with_calls(made) if self._with_tools else made
+        return with_calls(made) if self.with_tools else made
 
     # --- streamed --------------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ class Answer:
         texts = [""] * len(self.jobs)
         async for index, piece in self.pieces():
             texts[index] += piece.text
-            shown = self._called(index, piece, texts) if self._with_tools else self._choices_of(index, piece, offsets)
+            shown = self._called(index, piece, texts) if self.with_tools else self._choices_of(index, piece, offsets)
             for choice in shown:
                 yield self.envelope.body([choice], chunk=True, **more)
         if more:

@@ -1,69 +1,31 @@
-"""The OpenAI-compatible API over one system."""
+"""The OpenAI-compatible API over one system, and the page to talk with it."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from genwright import __version__
-from genwright.core.errors import DataError, GenwrightError
-from genwright.serve.answer import Answer, Limits, submit
-from genwright.serve.embeddings import EmbeddingRequest, embedding_body
+from genwright.core.errors import GenwrightError
 from genwright.serve.engine import Engine
+from genwright.serve.grounded_engine import GroundedEngine
+from genwright.serve.grounded_routes import add_grounded_routes
 from genwright.serve.limits import Guard
 from genwright.serve.metrics import Metrics
-from genwright.serve.problems import ApiError, on_genwright, on_http, on_validation
-from genwright.serve.response_schemas import ResponsesRequest
-from genwright.serve.responses import ResponseAnswer
-from genwright.serve.schemas import ChatRequest, CompletionRequest
+from genwright.serve.page.routes import add_page
+from genwright.serve.problems import on_genwright, on_http, on_validation
+from genwright.serve.served import REFUSALS, Served, check_name
+from genwright.serve.text_routes import add_text_routes
+
+__all__ = ["Served", "create_app"]
 
 
-@dataclass(frozen=True)
-class Served:
-    """What is served, and under which limits. `model` is the name that requests must give."""
-
-    model: str
-    digest: str
-    created: int = 0
-    keys: Sequence[str] = ()
-    max_body_bytes: int = 1 << 20
-    limits: Limits = field(default_factory=Limits)
-
-
-class ErrorDetail(BaseModel):
-    """What went wrong."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class ErrorBody(BaseModel):
-    """The body of every refusal."""
-
-    error: ErrorDetail
-
-
-STATUSES = (400, 401, 404, 413, 429, 500, 503)
-REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in STATUSES}
-STREAMED: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "One JSON body, or server-sent events with stream = true",
-        "content": {"text/event-stream": {}},
-    }
-}
-
-
-def create_app(engine: Engine, /, *, served: Served) -> FastAPI:
+def create_app(engine: Engine | GroundedEngine, /, *, served: Served) -> FastAPI:
     """The ASGI application; the engine runs while the application does."""
 
     @asynccontextmanager
@@ -81,8 +43,11 @@ def create_app(engine: Engine, /, *, served: Served) -> FastAPI:
     _observe(app, metrics)
     _state_routes(app, engine, metrics)
     _model_routes(app, served)
-    _generation_routes(app, engine, metrics=metrics, served=served)
-    _embedding_routes(app, engine, served=served)
+    if isinstance(engine, GroundedEngine):
+        add_grounded_routes(app, engine, metrics=metrics, served=served)
+    else:
+        add_text_routes(app, engine, metrics=metrics, served=served)
+    add_page(app, engine, metrics=metrics, served=served)
     return app
 
 
@@ -97,7 +62,7 @@ def _observe(app: FastAPI, metrics: Metrics) -> None:
         return answered
 
 
-def _state_routes(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
+def _state_routes(app: FastAPI, engine: Engine | GroundedEngine, metrics: Metrics) -> None:
     @app.get("/health", responses={503: {"model": dict[str, Any]}})
     async def health() -> JSONResponse:
         active, waiting = engine.load
@@ -124,64 +89,5 @@ def _model_routes(app: FastAPI, served: Served) -> None:
 
     @app.get("/v1/models/{name}", responses=REFUSALS)
     async def model(name: str) -> dict[str, Any]:
-        _known(name, served)
+        check_name(name, served)
         return entry
-
-
-def _known(name: str, served: Served) -> None:
-    if name not in (served.model, served.digest):
-        message = f"model '{name}' is not served here; the only model is '{served.model}'"
-        raise ApiError(404, message, code="model_not_found", param="model")
-
-
-def _generation_routes(app: FastAPI, engine: Engine, *, metrics: Metrics, served: Served) -> None:
-    async def respond(
-        request: CompletionRequest | ChatRequest, encoded: Sequence[tuple[int, ...]], *, prompts: Sequence[str] = ()
-    ) -> Response:
-        answer: Answer = submit(
-            request, encoded=encoded, prompts=prompts, engine=engine, metrics=metrics, limits=served.limits
-        )
-        if request.stream:
-            return StreamingResponse(answer.events(), media_type="text/event-stream")
-        return JSONResponse(await answer.whole())
-
-    @app.post("/v1/completions", responses=REFUSALS | STREAMED, response_model=None)
-    async def completions(request: CompletionRequest) -> Response:
-        _known(request.model, served)
-        encoded = [engine.system.encode_prompt(prompt) for prompt in request.prompts]
-        return await respond(request, encoded, prompts=request.prompts)
-
-    def encoded_chat(request: ChatRequest) -> list[tuple[int, ...]]:
-        try:
-            return [engine.system.encode_chat(request.turns)]
-        except DataError as error:
-            raise ApiError(400, error.message, code="invalid_value", param="messages") from None
-
-    @app.post("/v1/chat/completions", responses=REFUSALS | STREAMED, response_model=None)
-    async def chat(request: ChatRequest) -> Response:
-        _known(request.model, served)
-        return await respond(request, encoded_chat(request))
-
-    @app.post("/v1/responses", responses=REFUSALS | STREAMED, response_model=None)
-    async def responses(request: ResponsesRequest) -> Response:
-        _known(request.model, served)
-        asked = request.as_chat()
-        encoded = encoded_chat(asked)
-        answer = submit(asked, encoded=encoded, engine=engine, metrics=metrics, limits=served.limits)
-        made = ResponseAnswer(request, answer)
-        if request.stream:
-            return StreamingResponse(made.events(), media_type="text/event-stream")
-        return JSONResponse(await made.whole())
-
-
-def _embedding_routes(app: FastAPI, engine: Engine, *, served: Served) -> None:
-    one_at_a_time = asyncio.Lock()
-
-    @app.post("/v1/embeddings", responses=REFUSALS, response_model=None)
-    async def embeddings(request: EmbeddingRequest) -> Response:
-        _known(request.model, served)
-        if not hasattr(engine.system, "embed"):
-            raise ApiError(400, "this system embeds no texts", code="unsupported")
-        async with one_at_a_time:
-            vectors, num_tokens = await asyncio.to_thread(engine.system.embed, request.texts)
-        return JSONResponse(embedding_body(request, vectors, num_tokens=num_tokens))

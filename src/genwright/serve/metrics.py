@@ -1,16 +1,23 @@
 """Prometheus metrics of one server."""
 
+from typing import Protocol
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from genwright.serve.engine import Engine
-
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Working(Protocol):
+    """What works on requests."""
+
+    @property
+    def load(self) -> tuple[int, int]: ...
 
 
 class Metrics:
     """Counters and histograms, in a registry of their own so that several servers fit in one process."""
 
-    def __init__(self, engine: Engine, /) -> None:
+    def __init__(self, engine: Working, /) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter("genwright_requests", "Answered requests", ["route", "status"], registry=self.registry)
         self.prompt_tokens = Counter("genwright_prompt_tokens", "Tokens read", registry=self.registry)

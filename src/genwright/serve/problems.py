@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from genwright.core.errors import CapabilityError, GenwrightError
+from genwright.core.errors import CapabilityError, DataError, GenwrightError, SpecError
 from genwright.serve.engine import EngineStoppedError, QueueFullError
 
 
@@ -65,7 +65,7 @@ async def on_genwright(request: Request, error: Exception) -> JSONResponse:
         return response(429, error.message, code="queue_full", retry_after_s=1)
     if isinstance(error, EngineStoppedError):
         return response(503, error.message, code="engine_stopped", retry_after_s=5)
-    if isinstance(error, CapabilityError):
+    if isinstance(error, CapabilityError | DataError | SpecError):
         return response(400, error.message, code="invalid_value")
     return response(500, error.message, code=error.code)
 

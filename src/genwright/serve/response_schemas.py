@@ -2,37 +2,12 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from genwright.serve.formats import ResponseFormat
+from genwright.serve.parts import refuse_other_items
+from genwright.serve.response_items import AnyChoice, AnyItem, FlatTool, chat_choice_of
 from genwright.serve.schemas import ChatRequest, Message
-
-Role = Literal["system", "developer", "user", "assistant"]
-
-
-class ContentPart(BaseModel):
-    """A text part of an item."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-    type: Literal["input_text", "output_text", "text"]
-    text: str
-
-
-class Item(BaseModel):
-    """One message. Clients send back what they were given, so ids and states are read over."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-    type: Literal["message"] = "message"
-    role: Role
-    content: str | list[ContentPart]
-    id: str | None = None
-    status: str | None = None
-    phase: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The content as one string."""
-        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
 
 
 class TextOptions(BaseModel):
@@ -49,7 +24,7 @@ class ResponsesRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
 
     model: str
-    input: str | Annotated[list[Item], Field(min_length=1, max_length=1000)]
+    input: str | Annotated[list[AnyItem], Field(min_length=1, max_length=1000)]
     instructions: str | None = None
     max_output_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
@@ -59,8 +34,8 @@ class ResponsesRequest(BaseModel):
     text: TextOptions | None = None
     previous_response_id: None = None
     truncation: Literal["disabled"] | None = None
-    tools: Annotated[list[Any], Field(max_length=0)] | None = None
-    tool_choice: Literal["none", "auto"] | None = None
+    tools: Annotated[list[FlatTool], Field(max_length=128)] | None = None
+    tool_choice: AnyChoice | None = None
     background: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
     # Sent by clients for bookkeeping; these change no output.
@@ -73,26 +48,40 @@ class ResponsesRequest(BaseModel):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_of_text(cls, given: Any) -> Any:
+        refuse_other_items(given)
+        return given
+
     @model_validator(mode="after")
-    def _ends_with_a_question(self) -> Self:
-        if not isinstance(self.input, str) and not any(item.text for item in self.input):
+    def _says_something(self) -> Self:
+        if not any(one.get("content") or one.get("tool_calls") for one in self._said):
             raise ValueError("input holds no text")
+        try:
+            self.as_chat()
+        except ValidationError as error:  # what a chat cannot ask for, a response cannot either
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
         return self
+
+    @property
+    def _said(self) -> list[dict[str, Any]]:
+        if isinstance(self.input, str):
+            return [{"role": "user", "content": self.input}]
+        return [item.message for item in self.input]
 
     def as_chat(self) -> ChatRequest:
         """The same request to /v1/chat/completions."""
-        said = [{"role": "user", "content": self.input}] if isinstance(self.input, str) else [
-            {"role": item.role, "content": item.text} for item in self.input
-        ]  # fmt: skip
-        if self.instructions is not None:
-            said = [{"role": "system", "content": self.instructions}, *said]
+        told = [] if self.instructions is None else [{"role": "system", "content": self.instructions}]
         return ChatRequest(
             model=self.model,
-            messages=[Message.model_validate(one) for one in said],
+            messages=[Message.model_validate(one) for one in (*told, *self._said)],
             max_completion_tokens=self.max_output_tokens,
             temperature=self.temperature,
             top_p=self.top_p,
             seed=self.seed,
             stream=self.stream,
             response_format=self.text.format if self.text else None,
+            tools=[one.tool for one in self.tools] if self.tools else None,
+            tool_choice=chat_choice_of(self.tool_choice),
         )

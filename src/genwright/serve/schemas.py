@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from genwright.serve.formats import ResponseFormat
+from genwright.serve.parts import refuse_other_parts
 from genwright.serve.tools import Choice, NamedChoice, Tool, ToolCall, instruction, schema_of
 
 MAX_PROMPTS = 32
@@ -102,7 +103,7 @@ class Message(BaseModel):
     tool_call_id: str | None = None
     # Clients send back what they were given, these too.
     refusal: None = None
-    annotations: Annotated[list[Any], Field(max_length=0)] | None = None
+    annotations: list[Any] | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -136,6 +137,12 @@ class ChatRequest(GenerationRequest):
     tools: Annotated[list[Tool], Field(max_length=128)] | None = None
     tool_choice: Choice | None = None
     parallel_tool_calls: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_of_text(cls, given: Any) -> Any:
+        refuse_other_parts(given)
+        return given
 
     @model_validator(mode="after")
     def _top_needs_logprobs(self) -> Self:

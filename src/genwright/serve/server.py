@@ -1,8 +1,8 @@
 """Starting the server: what may be served, to whom."""
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genwright.core.errors import CapabilityError, GateError, SpecError
 from genwright.core.registry import missing_extra
@@ -14,6 +14,8 @@ try:
 
     from genwright.serve.app import Served, create_app
     from genwright.serve.engine import Engine
+    from genwright.serve.grounded_engine import GroundedEngine
+    from genwright.serve.limits import is_loopback
 except ModuleNotFoundError as error:
     raise missing_extra(error.name or "fastapi", extra="web") from error
 
@@ -45,7 +47,7 @@ def serve(project: Project, system: str | None, /, *, settings: ServerSettings, 
             hint="genwright run release, or serve --unreleased to try it",
         )
     keys = read_keys(settings.api_key_file)
-    if not keys and not _is_loopback(settings.host):
+    if not keys and not is_loopback(settings.host):
         raise SpecError(
             f"--host {settings.host} can be reached from other machines, and no API key is set",
             hint="write keys to a file, one per line, and give --api-key-file FILE",
@@ -56,15 +58,24 @@ def serve(project: Project, system: str | None, /, *, settings: ServerSettings, 
             f"system {digest[:12]} makes samples and continues no text; the server speaks the OpenAI API for texts",
             hint="genwright generate --num N --out DIR",
         )
-    if not hasattr(loaded, "decoder"):
+    app = create_app(
+        _engine(loaded, digest, settings=settings),
+        served=Served(model=project.specs()[0].project.name, digest=digest, keys=keys),
+    )
+    state = "released" if released else "UNRELEASED"
+    here = f"http://{settings.host}:{settings.port}"
+    progress.say(f"{state} system {digest[:12]} on {here}/v1, to talk with at {here}/ (Ctrl-C stops)")
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=5)
+
+
+def _engine(system: Any, digest: str, *, settings: ServerSettings) -> Engine | GroundedEngine:
+    if "retrieve" in system.capabilities:
+        return GroundedEngine(system, num_threads=settings.max_concurrency, max_queue=settings.max_queue)
+    if not hasattr(system, "decoder"):
         raise CapabilityError(
             f"system {digest[:12]} has its model behind another server", hint="ask that server: remote.url"
         )
-    engine = Engine(loaded, num_slots=settings.max_concurrency, max_queue=settings.max_queue)
-    app = create_app(engine, served=Served(model=project.specs()[0].project.name, digest=digest, keys=keys))
-    state = "released" if released else "UNRELEASED"
-    progress.say(f"{state} system {digest[:12]} on http://{settings.host}:{settings.port}/v1 (Ctrl-C stops)")
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=5)
+    return Engine(system, num_slots=settings.max_concurrency, max_queue=settings.max_queue)
 
 
 def read_keys(path: Path | None, /) -> tuple[str, ...]:
@@ -83,10 +94,3 @@ def read_keys(path: Path | None, /) -> tuple[str, ...]:
     if not keys:
         raise SpecError(f"--api-key-file {path} holds no key", hint="one key per line")
     return keys
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -9,7 +9,7 @@ from genwright.core import Config
 from genwright.families import SamplingConfig
 from genwright.systems.prompts import Prompt
 from genwright.systems.prompts.asking import answers, pieces
-from genwright.systems.requests import Chat, Completion, DocumentScore, GenerationRequest
+from genwright.systems.requests import Chat, Completion, DocumentScore, GenerationRequest, request_of
 
 
 class PromptedSystem:
@@ -30,10 +30,7 @@ class PromptedSystem:
         Raises:
             SpecError: a sampling value is unknown or out of range.
         """
-        asked = sampling.model_dump() if isinstance(sampling, Config) else dict(sampling or {})
-        merged = {**self.sampling.model_dump(), **asked}
-        request: GenerationRequest = self.system.request(prompt, sampling=merged, **more)
-        return request
+        return request_of(prompt, self.sampling, sampling, **more)
 
     def generate(self, requests: Sequence[GenerationRequest], /) -> list[Completion]:
         """One completion per request, in order; an answer that took several calls counts the tokens of all."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from genwright.core import Config
 from genwright.families import SamplingConfig
 
 Chat = tuple[tuple[str, str], ...]
@@ -25,6 +27,27 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()
     num_top_logprobs: int = 0
     json_schema: str | None = None
+
+
+def request_of(
+    prompt: str | Chat,
+    own: SamplingConfig,
+    sampling: Mapping[str, Any] | Config | None,
+    /,
+    *,
+    max_tokens: int,
+    seed: int = 0,
+    stop: Sequence[str] = (),
+    num_top_logprobs: int = 0,
+) -> GenerationRequest:
+    """A request with a system's own sampling where nothing else is said.
+
+    Raises:
+        SpecError: a sampling value is unknown or out of range.
+    """
+    asked = sampling.model_dump() if isinstance(sampling, Config) else dict(sampling or {})
+    settings = SamplingConfig.parse({**own.model_dump(), **asked}, where="sampling")
+    return GenerationRequest(prompt, max_tokens, settings, seed, tuple(stop), num_top_logprobs)
 
 
 @dataclass(frozen=True)

@@ -13,30 +13,9 @@ from genwright.families.decoding import DecodedToken, DecodeRequest, LostStream,
 from genwright.families.text_stream import TextStream
 from genwright.systems.grammar import compiled
 from genwright.systems.manifest import Manifest
-from genwright.systems.requests import Chat, Completion, GenerationRequest
+from genwright.systems.requests import Chat, Completion, GenerationRequest, request_of
 
 SLOTS = 16
-
-
-def request_of(
-    prompt: str | Chat,
-    own: SamplingConfig,
-    sampling: Mapping[str, Any] | Config | None,
-    /,
-    *,
-    max_tokens: int,
-    seed: int = 0,
-    stop: Sequence[str] = (),
-    num_top_logprobs: int = 0,
-) -> GenerationRequest:
-    """A request with a system's own sampling where nothing else is said.
-
-    Raises:
-        SpecError: a sampling value is unknown or out of range.
-    """
-    asked = sampling.model_dump() if isinstance(sampling, Config) else dict(sampling or {})
-    settings = SamplingConfig.parse({**own.model_dump(), **asked}, where="sampling")
-    return GenerationRequest(prompt, max_tokens, settings, seed, tuple(stop), num_top_logprobs)
 
 
 class TokenSystem(ABC):

@@ -103,6 +103,6 @@ PRETRAINED = Component(
     accepts=("tokens",),
     extra="pretrained",
     stream=True,
-    modalities=("text", "chat"),
+    modalities=("text", "chat", "document"),
     brought_by="base",
 )

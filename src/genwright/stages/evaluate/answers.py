@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,11 +55,11 @@ def evaluate_answers(config: Any, context: Context, /) -> StageResult:
     test = _drawn(splits["test"], config.num_questions, context)
     modality = modality_component(context.modality).load()()
     folder = context.folder("system")
-    system = _system(config, context, folder)
     candidates, likely = [], []
-    for name, label, other in [("system", "", system), *_others(config, context)]:
-        candidates.append(Candidate(name, label, answered(test, _ask(other, test, config, context, name))))
-        likely.append(_likelihood(other, test, name))
+    for name, label, load in [("system", "", _system(config, context, folder)), *_others(config, context)]:
+        texts, bits = _told(load, test, config, context, name)
+        candidates.append(Candidate(name, label, answered(test, texts)))
+        likely.append(bits)
     for number, name in enumerate(config.metrics.baselines):
         found = BASELINES[name](splits["train"], test)
         candidates.append(Candidate(f"baseline {number + 1}", f"baseline: {name}", answered(test, found)))
@@ -90,12 +90,15 @@ def _drawn(test: pa.Table, num: int | None, context: Context) -> pa.Table:
 # --- the systems ---------------------------------------------------------------------------------------------
 
 
-def _system(config: Any, context: Context, folder: Path) -> Any:
+Load = Callable[[], Any]
+
+
+def _system(config: Any, context: Context, folder: Path) -> Load:
     manifest = _manifest(config, context, context.inputs["model"])
     if "prompt" in context.inputs:
         manifest = manifest.model_copy(update={"prompt": context.inputs["prompt"].digest})
     write_manifest(manifest, folder=folder)
-    return _loaded(folder, context)
+    return lambda: _loaded(folder, context)
 
 
 def _manifest(config: Any, context: Context, model: Artifact) -> Manifest:
@@ -114,8 +117,8 @@ def _loaded(folder: Path, context: Context) -> Any:
     return load_system(folder, locate=paths.__getitem__, device=context.device)
 
 
-def _others(config: Any, context: Context) -> list[tuple[str, str, Any]]:
-    """(name, label, system) of what the system is compared with.
+def _others(config: Any, context: Context) -> list[tuple[str, str, Load]]:
+    """(name, label, how to load it) of what the system is compared with; each is in memory while it is asked.
 
     Those are what it was before its model was changed, with a prompt of its own what it is without that, and what the
     settings name.
@@ -138,27 +141,34 @@ def _others(config: Any, context: Context) -> list[tuple[str, str, Any]]:
     ]
 
 
-def _made(name: str, manifest: Manifest, context: Context) -> Any:
+def _made(name: str, manifest: Manifest, context: Context) -> Load:
     folder = context.folder(f"against-{name}")
     write_manifest(manifest, folder=folder)
-    return _loaded(folder, context)
+    return lambda: _loaded(folder, context)
 
 
-def _other(model: str | None, pattern: Any, config: Any, context: Context, name: str) -> Any:
+def _other(model: str | None, pattern: Any, config: Any, context: Context, name: str) -> Load:
     slot = "model" if model is None else f"model:{model}"
     if slot not in context.inputs:
         raise SpecError(
             f"evaluate.against '{name}' asks for the model of [{model}], and this project has no such section"
         )
-    system = _made(name, _manifest(config, context, context.inputs[slot]), context)
+    load = _made(name, _manifest(config, context, context.inputs[slot]), context)
     if pattern is None:
-        return system
+        return load
     dataset = context.inputs["dataset"].path
     examples = draw_examples(pattern, dataset=dataset, seed=context.seed_for("examples"))
-    return PromptedSystem(system, prompt=Prompt(pattern=pattern, examples=examples))
+    return lambda: PromptedSystem(load(), prompt=Prompt(pattern=pattern, examples=examples))
 
 
 # --- what they say -------------------------------------------------------------------------------------------
+
+
+def _told(
+    load: Load, test: pa.Table, config: Any, context: Context, name: str
+) -> tuple[list[str], dict[str, list[float]]]:
+    system = load()
+    return _ask(system, test, config, context, name), _likelihood(system, test, name)
 
 
 def _ask(system: Any, test: pa.Table, config: Any, context: Context, name: str) -> list[str]:

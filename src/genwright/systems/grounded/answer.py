@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -35,6 +35,11 @@ class Sentence:
     citations: tuple[Citation, ...]
     support: float
 
+    @property
+    def numbers(self) -> list[int]:
+        """The places of its sources, in order."""
+        return sorted({cited.source for cited in self.citations})
+
 
 @dataclass(frozen=True)
 class GroundedAnswer:
@@ -60,13 +65,22 @@ class GroundedAnswer:
     @property
     def text(self) -> str:
         """The sentences, each with the numbers of its sources."""
-        if self.mode == "abstained":
-            return ABSTAINED
-        marked = (
-            one.text + "".join(f" [{number}]" for number in sorted({cited.source for cited in one.citations}))
-            for one in self.sentences
-        )
-        return "\n\n".join(marked) if any("\n" in one.text for one in self.sentences) else " ".join(marked)
+        return ABSTAINED if self.mode == "abstained" else "".join(marked(self.sentences))
+
+
+def marked(sentences: Iterable[Sentence], /) -> Iterator[str]:
+    """Each sentence with the numbers of its sources and the gap to the one before it; together they are the answer."""
+    before = None
+    for one in sentences:
+        yield gap(before, one) + one.text + "".join(f" [{number}]" for number in one.numbers)
+        before = one
+
+
+def gap(before: Sentence | None, after: Sentence, /) -> str:
+    """What stands between two sentences: a paragraph's end where one of them has lines of its own."""
+    if before is None:
+        return ""
+    return "\n\n" if "\n" in before.text + after.text else " "
 
 
 ABSTAINED = "I did not find an answer to this in the documents."

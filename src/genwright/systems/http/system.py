@@ -14,8 +14,7 @@ from genwright.families import SamplingConfig
 from genwright.systems.http.client import Client, RemoteError
 from genwright.systems.http.settings import RemoteSettings, read_remote
 from genwright.systems.manifest import Manifest
-from genwright.systems.requests import Chat, Completion, GenerationRequest
-from genwright.systems.tokens import request_of
+from genwright.systems.requests import Chat, Completion, GenerationRequest, request_of
 
 SENT = ("temperature", "top_p")
 OURS = ("top_k", "min_p", "repetition_penalty")

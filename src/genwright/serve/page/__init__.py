@@ -1,0 +1,1 @@
+"""The page to talk with a system: rendered here, streamed by htmx, nothing from elsewhere."""

@@ -68,7 +68,7 @@ def test_tokens_are_those_of_plain_decoding(draft: str) -> None:
         assert [one.finished for one in ours] == [one.finished for one in theirs]
         assert [one.logprob for one in ours] == pytest.approx([one.logprob for one in theirs], abs=1e-4)
     share = decoder.num_accepted / decoder.num_guessed
-    assert share == 1.0 if draft == "itself" else 0.3 < share if draft == "near" else share < 0.5
+    assert share == 1.0 if draft == "itself" else share > 0.3 if draft == "near" else share < 0.5
 
 
 @pytest.mark.parametrize("overflow", ["slide", "stop"])

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_index import FakeEncoder, FakeIndex
 
 from genwright.core import DataError
 from genwright.families import SamplingConfig
 from genwright.modalities.document.document import Document
 from genwright.modalities.document.structure import blocks
+from genwright.project.quiet import Quiet
 from genwright.systems.grounded import confidence, extract
 from genwright.systems.grounded.answer import ABSTAINED, Found, GroundedAnswer, Sentence
 from genwright.systems.grounded.cases import cases, negated, shortened, swapped
@@ -25,6 +25,13 @@ from genwright.systems.manifest import GroundedManifest, Manifest
 from genwright.systems.prompts import Prompt
 from genwright.systems.prompts.zero_shot import ZeroShotConfig
 from genwright.systems.requests import Completion, GenerationRequest
+from genwright.systems.retrieval.index import Index
+from genwright.systems.retrieval.snapshot import write_snapshot
+from genwright.systems.retrieval.store import Store
+
+from .retrieval.corpus import WordEncoder, cutting_for
+
+pytest.importorskip("tantivy")
 
 CATS = Document(
     "cats", "Cats",
@@ -53,9 +60,24 @@ GROUNDING = Grounding(
 )
 
 
-def system_of(grounding: Grounding = GROUNDING, model=None) -> GroundedSystem:
+@pytest.fixture(name="index", scope="module")
+def fixture_index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    folder, encoder = tmp_path_factory.mktemp("index"), WordEncoder()
+    with Store(folder / "store.sqlite") as store:
+        store.update([CATS, DOGS], cutting=cutting_for(encoder), encoder=encoder, progress=Quiet())
+        (folder / "snapshot").mkdir()
+        write_snapshot(store, folder / "snapshot", encoder=encoder.identity, settings={})
+    return Index.open(folder / "snapshot", encoder=encoder, cache=folder / "cache")
+
+
+def system_of(index: Index, grounding: Grounding = GROUNDING, model=None) -> GroundedSystem:
     manifest = GroundedManifest(index=DIGEST, encoder=DIGEST, grounding=DIGEST)
-    return GroundedSystem(FakeIndex([CATS, DOGS]), grounding=grounding, manifest=manifest, model=model)
+    return GroundedSystem(index, grounding=grounding, manifest=manifest, model=model)
+
+
+@pytest.fixture(name="system")
+def fixture_system(index: Index) -> GroundedSystem:
+    return system_of(index)
 
 
 class Scripted:
@@ -81,48 +103,48 @@ class Scripted:
 # --- extraction ----------------------------------------------------------------------------------------------
 
 
-def test_an_answer_stands_on_exact_spans_within_its_words() -> None:
-    answer = system_of().ask("How many hours does a cat sleep?")
+def test_an_answer_stands_on_exact_spans_within_its_words(system) -> None:
+    answer = system.ask("How many hours does a cat sleep?")
     assert answer.mode == "extractive"
     assert "15 hours" in answer.sentences[0].text
     assert num_words(" ".join(one.text for one in answer.sentences)) <= 12
     for one in answer.sentences:
         (cited,) = one.citations
-        assert system_of().document(cited.document).text[cited.start : cited.end] == cited.quote == one.text
+        assert system.document(cited.document).text[cited.start : cited.end] == cited.quote == one.text
         passage = answer.sources[cited.source - 1]
         assert passage.document == cited.document and passage.start <= cited.start < cited.end <= passage.end
     assert "[1]" in answer.text
 
 
-def test_a_question_on_nothing_there_is_refused() -> None:
-    answer = system_of().ask("Which submarine carries quantum telescopes?")
+def test_a_question_on_nothing_there_is_refused(system) -> None:
+    answer = system.ask("Which submarine carries quantum telescopes?")
     assert (answer.mode, answer.sentences, answer.text) == ("abstained", (), ABSTAINED)
     assert answer.confidence < 0.5 and answer.sources
 
 
-def test_a_stream_gives_sources_sentences_and_the_answer() -> None:
-    events = list(system_of().ask_stream("How many hours does a cat sleep?"))
+def test_a_stream_gives_sources_sentences_and_the_answer(system) -> None:
+    events = list(system.ask_stream("How many hours does a cat sleep?"))
     assert isinstance(events[0], Found) and isinstance(events[-1], GroundedAnswer)
     assert tuple(one for one in events if isinstance(one, Sentence)) == events[-1].sentences
-    assert {"search", "read", "extract"} <= set(events[-1].seconds) | {"search"}
+    assert {"search", "read", "extract"} <= set(events[-1].seconds)
 
 
-def test_an_unknown_document_is_told() -> None:
-    with pytest.raises((DataError, KeyError)):
-        system_of().document("nothing")
+def test_an_unknown_document_is_told(system) -> None:
+    with pytest.raises(DataError):
+        system.document("nothing")
 
 
 # --- generation ----------------------------------------------------------------------------------------------
 
 
-def generated(text: str) -> tuple[GroundedAnswer, Scripted]:
+def generated(index: Index, text: str) -> tuple[GroundedAnswer, Scripted]:
     model = Scripted(text)
     grounding = GROUNDING.model_copy(update={"generator": Prompt(pattern=ZeroShotConfig())})
-    return system_of(grounding, model).ask("How many hours does a cat sleep?"), model
+    return system_of(index, grounding, model).ask("How many hours does a cat sleep?"), model
 
 
-def test_a_written_sentence_is_shown_with_what_it_stands_on() -> None:
-    answer, model = generated("A cat sleeps for 15 hours.")
+def test_a_written_sentence_is_shown_with_what_it_stands_on(index) -> None:
+    answer, model = generated(index, "A cat sleeps for 15 hours.")
     assert answer.mode == "generated" and not answer.dropped
     (cited,) = answer.sentences[0].citations
     assert CATS.text[cited.start : cited.end] == cited.quote and "15 hours" in cited.quote
@@ -131,15 +153,15 @@ def test_a_written_sentence_is_shown_with_what_it_stands_on() -> None:
 
 
 @pytest.mark.parametrize("claim", ["A cat sleeps for 17 hours a day.", "A cat does not sleep for 15 hours a day."])
-def test_what_is_not_borne_out_is_dropped_and_the_documents_answer(claim: str) -> None:
-    answer, _ = generated(claim)
+def test_what_is_not_borne_out_is_dropped_and_the_documents_answer(index, claim: str) -> None:
+    answer, _ = generated(index, claim)
     assert answer.mode == "extractive"
     assert [one.text for one in answer.dropped] == [claim]
     assert "15 hours" in answer.sentences[0].text
 
 
-def test_passages_are_data_and_attacks_are_not_read() -> None:
-    passages = system_of().index.search("cat", k=3).passages
+def test_passages_are_data_and_attacks_are_not_read(system) -> None:
+    passages = system.index.search("cat", k=3).passages
     bad = replace(passages[0], flags=("prompt-like",))
     hidden = replace(passages[1], text="a\u200b b\u202e c")
     text, places = shown([bad, hidden], budget_tokens=100, count=len, marked=True)
@@ -153,7 +175,7 @@ def test_passages_are_data_and_attacks_are_not_read() -> None:
 
 
 def test_support_sees_values_and_denials() -> None:
-    check = SupportCheck(GROUNDING.support, embed=FakeEncoder().embed)
+    check = SupportCheck(GROUNDING.support, embed=WordEncoder().embed)
     window = "The function `open_file()` returns 3 values and can not fail."
     claims = [
         "The function open_file() returns 3 values.",
@@ -165,7 +187,7 @@ def test_support_sees_values_and_denials() -> None:
     denied, kept = check.check(["The function can fail.", "The function can not fail."], [window])
     assert denied.support < kept.support
     assert check.check(["x"], [])[0].support == 0.0
-    judged = SupportCheck(GROUNDING.support, embed=FakeEncoder().embed, slot=lambda claim, evidence: 0.01)
+    judged = SupportCheck(GROUNDING.support, embed=WordEncoder().embed, slot=lambda claim, evidence: 0.01)
     assert judged.check([claims[0]], [window])[0].support == 0.01
 
 

@@ -1,11 +1,10 @@
 """The OpenAI-compatible API over one system, and the page to talk with it."""
 
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -16,7 +15,7 @@ from genwright.serve.engine import Engine
 from genwright.serve.grounded_engine import GroundedEngine
 from genwright.serve.grounded_routes import add_grounded_routes
 from genwright.serve.limits import Guard
-from genwright.serve.metrics import Metrics
+from genwright.serve.metrics import Metrics, Observer
 from genwright.serve.page.routes import add_page
 from genwright.serve.problems import on_genwright, on_http, on_validation
 from genwright.serve.served import REFUSALS, Served, check_name
@@ -35,12 +34,12 @@ def create_app(engine: Engine | GroundedEngine, /, *, served: Served) -> FastAPI
         engine.stop()
 
     app = FastAPI(title="Genwright", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    metrics = Metrics(engine)
+    app.add_middleware(Observer, metrics=metrics)
     app.add_middleware(Guard, keys=served.keys, max_body_bytes=served.max_body_bytes)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(GenwrightError, on_genwright)
     app.add_exception_handler(HTTPException, on_http)
-    metrics = Metrics(engine)
-    _observe(app, metrics)
     _state_routes(app, engine, metrics)
     _model_routes(app, served)
     if isinstance(engine, GroundedEngine):
@@ -49,17 +48,6 @@ def create_app(engine: Engine | GroundedEngine, /, *, served: Served) -> FastAPI
         add_text_routes(app, engine, metrics=metrics, served=served)
     add_page(app, engine, metrics=metrics, served=served)
     return app
-
-
-def _observe(app: FastAPI, metrics: Metrics) -> None:
-    @app.middleware("http")
-    async def observe(request: Request, call_next: Callable[[Request], Any]) -> Response:
-        started = time.monotonic()
-        answered: Response = await call_next(request)
-        route = getattr(request.scope.get("route"), "path", "unknown")
-        metrics.requests.labels(route, str(answered.status_code)).inc()
-        metrics.duration.labels(route).observe(time.monotonic() - started)
-        return answered
 
 
 def _state_routes(app: FastAPI, engine: Engine | GroundedEngine, metrics: Metrics) -> None:

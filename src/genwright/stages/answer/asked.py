@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genwright.core import Context, Interrupted
-from genwright.modalities.document.questions import Question
+from genwright.systems.retrieval.questions import Question
 from genwright.systems.grounded.extract import Candidate
 from genwright.systems.retrieval.passage import Retrieved
 

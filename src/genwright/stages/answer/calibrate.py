@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genwright.core import DataError
-from genwright.modalities.document.questions import Question
+from genwright.systems.retrieval.questions import Question
 from genwright.stages.answer.asked import Asked
 from genwright.systems.grounded import confidence, extract, support
 from genwright.systems.grounded.cases import Case

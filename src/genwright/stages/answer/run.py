@@ -14,7 +14,7 @@ import torch
 from genwright.core import Artifact, Context, DataError, Interrupted, Produced, StageResult, component
 from genwright.core.digest import entries_digest, folder_entries
 from genwright.measure import write_scores
-from genwright.modalities.document.questions import Question, read_questions
+from genwright.systems.retrieval.questions import Question, read_questions
 from genwright.stages.answer import calibrate, claims, evidence
 from genwright.stages.answer.asked import Asked, ask
 from genwright.stages.answer.config import AnswerConfig
@@ -28,7 +28,7 @@ from genwright.systems.prompts import Prompt
 from genwright.systems.requests import Chat
 from genwright.systems.retrieval.passage import Passage
 
-EXTRACTION = "extraction"
+EXTRACTION, HAND = "extraction", "hand"
 KINDS = {
     "grounding": "grounding",
     "system": "system",
@@ -88,7 +88,10 @@ def run(config: AnswerConfig, context: Context, /) -> StageResult:
 
 
 def _halves(context: Context) -> tuple[list[Question], list[Question]]:
+    """Development and test; questions by hand alone where both halves have some, for they are asked as people ask."""
     found = read_questions(context.inputs["questions"].path)
+    by_hand = [one for one in found if one.origin == HAND]
+    found = by_hand if {one.half for one in by_hand} == {"development", "test"} else found
     halves = tuple([one for one in found if one.half == half] for half in ("development", "test"))
     for name, questions in zip(("development", "test"), halves, strict=True):
         if not questions:

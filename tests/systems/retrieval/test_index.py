@@ -116,6 +116,7 @@ def test_an_engine_that_is_gone_degrades_to_words(index):
     found = index.search("banana")
     assert found.passages[0].document == "fruit" and found.best_cosine == 0.0
     assert "no server at example:5432" in found.degraded and "by words alone" in found.degraded
+    assert set(found.seconds) == {"embed", "bm25", "dense", "fuse", "read"}
 
 
 def test_a_second_look_orders_the_first_passages(folder):

@@ -179,7 +179,7 @@ def test_a_second_process_waits_and_says_so(tmp_path):
 def update_with(path, progress):
     encoder = WordEncoder()
     store = object.__new__(Store)
-    store.path = path
+    store.path, store._is_held = path, False
     import sqlite3
 
     store._connection = sqlite3.connect(path, isolation_level=None)

@@ -54,7 +54,7 @@ def read_layout(folder: Path, /) -> EncoderLayout:
     _refuse_other_modules(modules, folder)
     net = folder / next((path for path, kind in modules if kind == NET), "")
     config = _json(net / CONFIG)
-    layout = EncoderLayout(net, str(config.get("model_type", "")), int(config["hidden_size"]), _window(net, config))
+    layout = EncoderLayout(net, str(config.get("model_type", "")), _width(net, config), _window(net, config))
     pools = [path for path, kind in modules if kind == POOLING]
     if pools:
         layout = replace(layout, pooling=_pooling(_json(folder / pools[0] / CONFIG), folder))
@@ -81,6 +81,13 @@ def _checked(layout: EncoderLayout) -> EncoderLayout:
     if not (layout.folder / TOKENIZER).is_file():
         raise DataError(f"{layout.folder} holds no {TOKENIZER}", hint="save it with a fast tokenizer")
     return layout
+
+
+def _width(net: Path, config: dict[str, Any]) -> int:
+    for name in ("hidden_size", "dim", "d_model"):
+        if name in config:
+            return int(config[name])
+    raise DataError(f"{net / CONFIG} is no net's: it states no width", hint="give a folder of sentence-transformers")
 
 
 def _window(net: Path, config: dict[str, Any]) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from genwright.core import Context, DataError
 from genwright.modalities.document import questions as written
+from genwright.modalities.document.asking import constructed
 from genwright.modalities.document.document import Document
 from genwright.modalities.files.config import FilesConfig
 from genwright.modalities.files.sources import list_files
@@ -55,7 +56,7 @@ def _by_hand(config: QuestionsConfig, documents: Mapping[str, Document], context
 
 def _made(config: QuestionsConfig, documents: Mapping[str, Document], context: Context) -> list[written.Question]:
     """A draw of those that can be made."""
-    found = [one for name in sorted(documents) for one in written.made(documents[name])]
+    found = constructed(documents[name] for name in sorted(documents))
     order = np.random.default_rng(context.seed_for("made questions")).permutation(len(found))
     return [found[int(at)] for at in sorted(order[: config.most_made])]
 

@@ -21,6 +21,7 @@ from genwright.systems.retrieval.snapshot import write_snapshot
 from genwright.systems.retrieval.store import Cutting, Store
 
 COLUMNS = ("id", "title", "text", "format", "source", "licence", "url")
+MOST_TOMBSTONES = 20  # versions of documents per one in use
 STORE = Path(".genwright") / "index" / "store.sqlite"
 
 
@@ -61,6 +62,14 @@ def build(
         )
         write_snapshot(store, folder, encoder=encoder.identity, settings={**settings, "precision": encoder.precision})
         return store.contents()
+
+
+def tidy(context: Context, /) -> None:
+    """Buries what is not in use any more where it has come to be many times what is."""
+    with Store(context.root / STORE) as store, store.held(context.progress):
+        live = sum(1 for _ in store.contents())
+        if store.num_tombstones() > MOST_TOMBSTONES * live:
+            store.compact()
 
 
 def opened(folder: Path, search: SearchConfig, /, *, encoder: Encoder, context: Context) -> Index:

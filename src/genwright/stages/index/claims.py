@@ -73,25 +73,13 @@ def _differences(where: dict[str, Any], config: IndexConfig, label: str, *, head
         other = next(name for name in PEERS if name != peer)
         pair = {"a": "ndcg_10", "b": f"ndcg_10_{peer}"}
         mean = Derivation("mean_difference", pair, where=where, **_interval(config))
-        test = Derivation("wilcoxon_holm_p", {**pair, "b2": f"ndcg_10_{other}"}, where=where, cluster="group")
-        name = f"{label}: against {said}" if label else f"against {said}"
-        for metric, unit, derivation, better in (
-            ("ndcg_at_10_difference", "1", mean, "higher"),
-            ("ndcg_at_10_difference_p", "p", test, "neither"),
-        ):
-            found.append(
-                ClaimDraft(
-                    "index",
-                    metric,
-                    unit,
-                    TABLE,
-                    derivation,
-                    label=name,
-                    data="questions",
-                    better=better,  # type: ignore[arg-type]
-                    headline=headline,
-                )  # fmt: skip
-            )
+        test = Derivation("wilcoxon_holm_p", {**pair, "also_1": f"ndcg_10_{other}"}, where=where, cluster="group")
+        about = f"{label}: against {said}" if label else f"against {said}"
+        metric = "ndcg_at_10_difference"
+        found += [
+            ClaimDraft("index", metric, "1", TABLE, mean, "1", about, "questions", "higher", headline),
+            ClaimDraft("index", f"{metric}_p", "p", TABLE, test, "1", about, "questions", "neither", headline),
+        ]
     return found
 
 

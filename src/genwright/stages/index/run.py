@@ -15,7 +15,7 @@ from genwright.measure import write_scores
 from genwright.nets.encoder import Encoder, load_encoder, read_layout, save_encoder
 from genwright.stages.index import claims
 from genwright.stages.index.asking import chosen_by, gather
-from genwright.stages.index.building import build, opened, read_documents
+from genwright.stages.index.building import build, opened, read_documents, tidy
 from genwright.stages.index.config import STAGE, IndexConfig
 from genwright.stages.index.places import encoder_folder
 from genwright.stages.index.scoring import METRICS, measures, rank_of, search_all
@@ -57,6 +57,7 @@ def run(config: IndexConfig, context: Context, /) -> StageResult:
     rows += [{"row": "document", **one} for one in built[best.chunk].contents]
     _write(rows, context)
     _keep(best, built[best.chunk], encoder, context)
+    tidy(context)
     produced = {slot: Produced(kind, context.scratch / slot) for slot, kind in STAGE.outputs.items()}
     return StageResult(produced, _claims(config, ways, best, questions, main))
 

@@ -23,19 +23,21 @@ def cache_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "genwright" / "indexes"
 
 
-def derived(snapshot: Snapshot, name: str, make: Callable[[Path], None], /, *, cache: Path) -> Path:
+def derived(snapshot: Snapshot, name: str, make: Callable[[Path], None], /, *, cache: Path, sizes: bool = True) -> Path:
     """A folder that `make` has filled, whole; a second process waits for the first.
+
+    With `sizes`, a folder whose files have other sizes than when it was made counts as broken.
 
     Raises:
         StorageError: the cache cannot be written.
     """
     folder = cache / snapshot.facts.digest / name
-    if _is_whole(folder):
+    if _is_whole(folder, sizes):
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(folder.parent / f"{name}.lock"):
-            if not _is_whole(folder):
+            if not _is_whole(folder, sizes):
                 _make(folder, make)
         return folder
     except OSError as error:
@@ -64,9 +66,9 @@ def _sizes(folder: Path) -> dict[str, int]:
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_whole(folder: Path, sizes: bool) -> bool:
     try:
         record: dict[str, int] = json.loads((folder / RECORD).read_bytes())
     except (OSError, ValueError):
         return False
-    return record == _sizes(folder)
+    return not sizes or record == _sizes(folder)

@@ -22,7 +22,6 @@ class VectorEngine(Protocol):
     """
 
     def search(self, query: Matrix, /, *, limit: int, mask: Mask | None) -> Found: ...
-    def cosines(self, query: Matrix, rows: list[int], /) -> list[float]: ...
 
 
 def best_rows(scores: NDArray[np.float32], rows: NDArray[np.int64] | None, /, *, limit: int) -> Found:

@@ -34,7 +34,3 @@ class ExactEngine:
         if len(rows) * 2 < len(self.matrix):
             return best_rows(self.matrix[rows] @ query, rows, limit=limit)
         return best_rows((self.matrix @ query)[rows], rows, limit=limit)
-
-    def cosines(self, query: Matrix, rows: list[int], /) -> list[float]:
-        """Those of single rows."""
-        return [float(one) for one in self.matrix[rows] @ query]

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, Self
 
-from genwright.core import CapabilityError, SpecError
+from genwright.core import CapabilityError, DataError, SpecError
 from genwright.modalities.document.document import Document
 from genwright.nets.encoder.protocol import Encoder, Matrix
-from genwright.systems.retrieval.bm25 import Bm25, write_terms
+from genwright.systems.retrieval.bm25 import Bm25
 from genwright.systems.retrieval.config import SearchConfig
-from genwright.systems.retrieval.derived import cache_folder, derived, forget
+from genwright.systems.retrieval.derived import cache_folder
 from genwright.systems.retrieval.engine import Found, Mask, VectorEngine
-from genwright.systems.retrieval.exact import NAME, ExactEngine, write_matrix
+from genwright.systems.retrieval.engines import open_bm25, open_dense
 from genwright.systems.retrieval.fusion import at_most_per, reciprocal_ranks
 from genwright.systems.retrieval.passage import Passage, Retrieved, Span
 from genwright.systems.retrieval.snapshot import Snapshot
@@ -81,8 +81,8 @@ class Index:
         snapshot = Snapshot(folder)
         cache = cache or cache_folder()
         settings = config or SearchConfig.parse(snapshot.facts.settings.get("search", {}), where="index.search")
-        bm25 = _opened_bm25(snapshot, cache)
-        dense = _opened_engine(snapshot, cache)
+        bm25 = open_bm25(snapshot, cache=cache)
+        dense = None if encoder is None else _opened(snapshot, settings, cache)
         return cls(snapshot, encoder=encoder, dense=dense, bm25=bm25, config=settings, rerank=rerank)
 
     def searched(self, config: SearchConfig, /) -> Index:
@@ -164,27 +164,35 @@ class Index:
         depth = max(self.config.depth, k)
         with clock.part("bm25"):
             bm25 = self._bm25.search(text, limit=depth, mask=mask)
-        dense: Found = []
         notes = [note] if note else []
-        if vector is not None:
-            with clock.part("dense"):
-                assert self._dense is not None
-                try:
-                    dense = self._dense.search(vector, limit=depth, mask=mask)
-                except ConnectionError as error:
-                    notes.append(f"the search by meaning did not answer ({error}); found by words alone")
+        with clock.part("dense"):
+            dense = [] if vector is None else self._near(vector, depth, mask, notes)
         with clock.part("fuse"):
-            ranked = self._fused(dense, bm25, notes)
+            ranked = self._fused(dense, bm25)
         with clock.part("read"):
             passages = self._passages(query, ranked, dict(dense), dict(bm25), k)
         best = (dense[0][1] if dense else 0.0, bm25[0][1] if bm25 else 0.0)
         return Retrieved(query, tuple(passages), *best, "; ".join(notes), clock.seconds)
 
-    def _fused(self, dense: Found, bm25: Found, notes: Sequence[str]) -> Found:
-        if self.config.fusion == "bm25" or (notes and not dense):
+    def _near(self, vector: Matrix, depth: int, mask: Mask | None, notes: list[str]) -> Found:
+        assert self._dense is not None, "a search by meaning has an engine"
+        try:
+            return self._dense.search(vector, limit=depth, mask=mask)
+        except ConnectionError as error:
+            exact: VectorEngine | None = getattr(self._dense, "exact", None)
+            if exact is None:
+                notes.append(f"the search by meaning did not answer ({error}): found by words alone")
+                return []
+            notes.append(
+                f"the engine '{self.config.engine}' did not answer ({error}): all vectors were scanned instead"
+            )
+            return exact.search(vector, limit=depth, mask=mask)
+
+    def _fused(self, dense: Found, bm25: Found) -> Found:
+        if self.config.fusion == "bm25":
             return bm25
         if self.config.fusion == "dense":
-            return dense
+            return dense or bm25
         rankings = [([row for row, _ in dense], self.config.dense_weight), ([row for row, _ in bm25], 1.0)]
         return reciprocal_ranks(rankings, k=self.config.rrf_k)
 
@@ -239,26 +247,11 @@ class _Clock:
         self.seconds[name] = time.perf_counter() - start
 
 
-def _opened_bm25(snapshot: Snapshot, cache: Path) -> Bm25:
-    def make(folder: Path) -> None:
-        write_terms(folder / "terms", snapshot.texts())
-
-    for last in (False, True):
-        folder = derived(snapshot, "bm25", make, cache=cache)
-        try:
-            found = Bm25(folder / "terms")
-            if found.num_rows == snapshot.facts.num_chunks:
-                return found
-        except ValueError:
-            if last:
-                raise
-        forget(folder)
-    raise AssertionError("an index of terms that was just made holds every chunk")
-
-
-def _opened_engine(snapshot: Snapshot, cache: Path) -> ExactEngine:
-    def make(folder: Path) -> None:
-        write_matrix(folder / NAME, snapshot.vectors())
-
-    folder = derived(snapshot, "exact", make, cache=cache)
-    return ExactEngine(folder / NAME, d=snapshot.facts.d)
+def _opened(snapshot: Snapshot, config: SearchConfig, cache: Path) -> VectorEngine:
+    try:
+        return open_dense(snapshot, config, cache=cache)
+    except ConnectionError as error:
+        raise DataError(
+            f"the engine '{config.engine}' does not answer at {config.url}: {error}",
+            hint="start it, or search with engine = 'exact'",
+        ) from None

@@ -57,8 +57,10 @@ def read_questions(folder: Path, /) -> list[Question]:
 
 
 def answers(passage: Passage, question: Question, /) -> bool:
-    """Whether a passage holds at least half of a span that answers."""
+    """Whether a passage holds at least half of a span that answers, or lies at least half in it where that is long."""
     return any(
-        name == passage.document and min(end, passage.end) - max(start, passage.start) >= LEAST_OVERLAP * (end - start)
+        name == passage.document
+        and min(end, passage.end) - max(start, passage.start)
+        >= LEAST_OVERLAP * min(end - start, passage.end - passage.start)
         for name, start, end in question.spans
     )

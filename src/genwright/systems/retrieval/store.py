@@ -128,13 +128,13 @@ class Store:
             return Updated(fresh, len(wanted) - fresh, removed, embedded, reused)
 
     @contextmanager
-    def held(self, progress: Progress, /) -> Iterator[None]:
+    def held(self, progress: Progress | None, /) -> Iterator[None]:
         """Keeps other processes from changing the store while inside; waits for one that does, and says so."""
         if self._is_held:
             yield
             return
         waiting = f"another process is writing {self.path.name}; waiting"
-        with exclusive(self._lock, on_wait=lambda: progress.say(waiting)):
+        with exclusive(self._lock, on_wait=lambda: progress.say(waiting) if progress else None):
             self._is_held = True
             try:
                 yield
@@ -143,7 +143,7 @@ class Store:
 
     def compact(self) -> int:
         """Drops all that is not live, and gives the room back; how many versions of documents went."""
-        with exclusive(self._lock), self._errors():
+        with self.held(None), self._errors():
             with self._transaction():
                 gone = self._connection.execute("DELETE FROM documents WHERE live = 0").rowcount
                 self._connection.execute("DELETE FROM chunks WHERE key NOT IN (SELECT key FROM documents)")

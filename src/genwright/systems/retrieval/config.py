@@ -19,7 +19,8 @@ class SearchConfig(Config):
 
     `fusion = "rrf"` joins the first `depth` of the dense search and of BM25: a passage at rank r (from 1 on) of one of
     them gets weight / (`rrf_k` + r), the dense search has `dense_weight` and BM25 has 1. `per_section` gives at most so
-    many chunks of one section (None: no bound). `engine` searches vectors: `exact` scans all of them; `edge` is an
+    many chunks of one section (None: no bound), and with `copies = "once"` the same words are shown once, however many
+    documents hold them. `engine` searches vectors: `exact` scans all of them; `edge` is an
     approximate index in a file, for 200,000 vectors and more; `postgres` and `qdrant` are servers, at `url`.
     """
 
@@ -28,5 +29,6 @@ class SearchConfig(Config):
     dense_weight: float = Field(default=2.0, gt=0.0)
     depth: int = Field(default=100, ge=1, le=10_000)
     per_section: int | None = Field(default=None, ge=1)
+    copies: Literal["once", "all"] = "once"
     engine: Engine = "exact"
     url: str | None = None

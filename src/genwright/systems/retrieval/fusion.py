@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 Ranking = Sequence[int]
 
@@ -25,9 +24,9 @@ def reciprocal_ranks(rankings: Sequence[tuple[Ranking, float]], /, *, k: float) 
     return sorted(scores.items(), key=lambda one: (-one[1], one[0]))
 
 
-def at_most_per(items: Iterable[tuple[Any, float]], /, *, groups: Sequence[Any], most: int | None) -> list[int]:
-    """Places of the items to keep: the first `most` of each group, in order; all where it is None."""
-    held: Counter[Any] = Counter()
+def at_most_per(groups: Sequence[Hashable], /, *, most: int | None) -> list[int]:
+    """Places of the first `most` of each group, in order; all where it is None."""
+    held: Counter[Hashable] = Counter()
     kept: list[int] = []
     for place, group in enumerate(groups):
         held[group] += 1

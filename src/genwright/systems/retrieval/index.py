@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from genwright.core import CapabilityError, DataError, SpecError
-from genwright.modalities.document.document import Document
+from genwright.modalities.document.document import Chunk, Document
 from genwright.nets.encoder.protocol import Encoder, Matrix
 from genwright.systems.retrieval.bm25 import Bm25
 from genwright.systems.retrieval.config import SearchConfig
@@ -201,28 +201,19 @@ class Index:
     ) -> list[Passage]:
         places = self.snapshot.places
         groups = [(int(places[row, 0]), int(places[row, 3])) for row, _ in ranked]
-        kept = [ranked[at] for at in at_most_per(ranked, groups=groups, most=self.config.per_section)]
-        wanted = kept[: max(k, self._reranked) if self._rerank else k]
-        chunks = self.snapshot.chunks([row for row, _ in wanted])
-        found = [
-            Passage(
-                chunk=chunk.id,
-                document=document.id,
-                title=document.title,
-                path=chunk.path,
-                start=chunk.start,
-                end=chunk.end,
-                text=text,
-                score=score,
-                cosine=dense.get(row),
-                bm25=bm25.get(row),
-                section=chunk.section,
-                url=document.url,
-                source=document.source,
-                flags=chunk.flags,
-            )
-            for (row, score), (chunk, text, document) in zip(wanted, chunks, strict=True)
-        ]
+        kept = [ranked[at] for at in at_most_per(groups, most=self.config.per_section)]
+        wanted = max(k, self._reranked) if self._rerank else k
+        found: list[Passage] = []
+        shown: set[str] = set()
+        for row, score in kept:
+            (chunk, text, document) = self.snapshot.chunk(row)
+            words = " ".join(text.split())
+            if self.config.copies == "once" and words in shown:
+                continue
+            shown.add(words)
+            found.append(_passage(chunk, text, document, score, dense.get(row), bm25.get(row)))
+            if len(found) == wanted:
+                break
         return self._reordered(query, found)[:k]
 
     def _reordered(self, query: str, found: list[Passage]) -> list[Passage]:
@@ -255,3 +246,24 @@ def _opened(snapshot: Snapshot, config: SearchConfig, cache: Path) -> VectorEngi
             f"the engine '{config.engine}' does not answer at {config.url}: {error}",
             hint="start it, or search with engine = 'exact'",
         ) from None
+
+
+def _passage(
+    chunk: Chunk, text: str, document: Document, score: float, cosine: float | None, bm25: float | None
+) -> Passage:
+    return Passage(
+        chunk=chunk.id,
+        document=document.id,
+        title=document.title,
+        path=chunk.path,
+        start=chunk.start,
+        end=chunk.end,
+        text=text,
+        score=score,
+        cosine=cosine,
+        bm25=bm25,
+        section=chunk.section,
+        url=document.url,
+        source=document.source,
+        flags=chunk.flags,
+    )

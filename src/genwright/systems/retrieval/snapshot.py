@@ -121,11 +121,8 @@ class Snapshot:
             raise DataError(f"the index holds no document '{name}'", hint="documents() names all of them")
         return Document(*row)
 
-    def chunks(self, rows: Sequence[int], /) -> list[tuple[Chunk, str, Document]]:
-        """Chunks with their texts, and their documents without text, in that order."""
-        return [self._chunk(int(row)) for row in rows]
-
-    def _chunk(self, row: int) -> tuple[Chunk, str, Document]:
+    def chunk(self, row: int, /) -> tuple[Chunk, str, Document]:
+        """A chunk with its text, and its document without text."""
         columns = CHUNK.replace("number", "c.number")
         *fields, text, name, title, kind, source, licence, url = self._query(
             f'SELECT {columns}, substr(d.text, c.start + 1, c."end" - c.start), d.id, d.title, d.format, d.source, '

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from genwright.core import Context, Interrupted
-from genwright.systems.retrieval.questions import Question
 from genwright.systems.grounded.extract import Candidate
 from genwright.systems.retrieval.passage import Retrieved, Span
+from genwright.systems.retrieval.questions import Question
 
 AT_ONCE = 64
 

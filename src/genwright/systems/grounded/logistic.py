@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from genwright.core import Config, DataError
 
 Floats = NDArray[np.float64]
+LEAST_SCALE = 0.02
 
 
 class Logistic(Config):
@@ -50,8 +51,8 @@ class Logistic(Config):
         wanted = np.asarray(labels, dtype=np.float64)
         if len(set(wanted.tolist())) < 2:
             raise DataError("calibration needs examples that hold and examples that do not", hint="add questions")
-        means, scales = rows.mean(axis=0), rows.std(axis=0)
-        scales = np.where(scales > 1e-9, scales, 1.0)
+        # A signal that hardly varies here may vary elsewhere: it is not blown up.
+        means, scales = rows.mean(axis=0), np.maximum(rows.std(axis=0), LEAST_SCALE)
         model = LogisticRegression(C=strength, class_weight="balanced" if balanced else None, max_iter=1000, tol=1e-8)
         model.fit((rows - means) / scales, wanted)
         rounded = [tuple(round(float(value), 9) for value in part) for part in (means, scales, model.coef_[0])]

@@ -45,7 +45,7 @@ def make_cases(documents: Sequence[Document], num: int, system: Any, context: Co
             sentence = document.text[unit.start : unit.end]
             passages = system.index.search(sentence, k=8).passages
             own = around(document, system.blocks(document.id), block)
-            other = _elsewhere(passages, document, block, system)
+            other = _elsewhere(passages, document, block, sentence, system)
             made = cases(sentence, own, other, pool, rng=rng)
             found += [replace(case, group=document.id) for case in made if case.windows]
             task.advance()
@@ -60,9 +60,14 @@ def around(document: Document, blocks: Sequence[Block], block: Block, /) -> list
     return [document.text[one.start : one.end] for one in parts]
 
 
-def _elsewhere(passages: Sequence[Passage], document: Document, block: Block, system: Any) -> list[str]:
+def _elsewhere(
+    passages: Sequence[Passage], document: Document, block: Block, sentence: str, system: Any
+) -> list[str]:
+    """The windows of the first passage of another section that does not say the same: manuals repeat themselves."""
+    said = " ".join(sentence.split())
     for passage in passages:
-        if passage.document == document.id and passage.section == block.section:
+        same = passage.document == document.id and passage.section == block.section
+        if same or said in " ".join(passage.text.split()):
             continue
         other: Document = system.document(passage.document)
         blocks: Sequence[Block] = system.blocks(passage.document)

@@ -6,6 +6,7 @@ All work of this process and its children counts, so that the engine and the gat
 a fixed length: the same prompts, greedy, with the end mark not looked for.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -49,7 +50,8 @@ def cpu_seconds() -> float:
         found += [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
         for thread in Path(f"/proc/{process}/task").iterdir():
             if thread.name != str(process):
-                found += [int(child) for child in (thread / "children").read_text().split()]
+                with contextlib.suppress(FileNotFoundError):  # it has ended since
+                    found += [int(child) for child in (thread / "children").read_text().split()]
     fields = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in set(found)]
     return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
 

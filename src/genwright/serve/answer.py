@@ -167,6 +167,15 @@ class Answer:
 
     async def pieces(self) -> AsyncIterator[tuple[int, Piece]]:
         """Pieces of all choices as they come."""
+        if len(self.jobs) == 1:
+            async with aclosing(self.jobs[0].pieces()) as pieces:
+                async for piece in pieces:
+                    yield 0, self._count(piece)
+            return
+        async for index, piece in self._together():
+            yield index, self._count(piece)
+
+    async def _together(self) -> AsyncIterator[tuple[int, Piece]]:
         queue: asyncio.Queue[tuple[int, Piece | BaseException | None]] = asyncio.Queue()
 
         async def pump(index: int, job: Job | PatternJob) -> None:
@@ -188,7 +197,7 @@ class Answer:
                 if item is None:
                     left -= 1
                     continue
-                yield index, self._count(item)
+                yield index, item
         finally:
             for task in tasks:
                 task.cancel()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from genwright.core import Context, Interrupted
-from genwright.systems.retrieval.questions import Question
 from genwright.systems.grounded.extract import Candidate
-from genwright.systems.retrieval.passage import Retrieved
+from genwright.systems.retrieval.passage import Retrieved, Span
+from genwright.systems.retrieval.questions import Question
 
 AT_ONCE = 64
 
@@ -25,7 +25,7 @@ class Asked:
 
 
 def ask(questions: Sequence[Question], system: Any, context: Context, /, *, removed: bool) -> list[Asked]:
-    """What the system finds for each; with `removed`, as if the passages that answer were not there.
+    """What the system finds for each; with `removed`, as if the sections that answer were not there.
 
     Raises:
         Interrupted: the user stopped the work.
@@ -39,9 +39,20 @@ def ask(questions: Sequence[Question], system: Any, context: Context, /, *, remo
                 raise Interrupted("stopped while asking", hint="run again: this stage starts over")
             part = questions[at : at + AT_ONCE]
             found = system.index.search_many(
-                [one.text for one in part], k=k, exclude=[one.spans if removed else () for one in part]
+                [one.text for one in part], k=k, exclude=[_sections(one, system) if removed else () for one in part]
             )
             for question, retrieved in zip(part, found, strict=True):
                 done.append(Asked(question, retrieved, system.candidates(retrieved), removed))
             task.advance(len(part))
     return done
+
+
+def _sections(question: Question, system: Any) -> list[Span]:
+    """The sections that hold an answer: what stands beside it there often says half of it."""
+    found = []
+    for name, start, end in question.spans:
+        blocks = system.blocks(name)
+        within = {block.section for block in blocks if block.start < end and start < block.end}
+        held = [block for block in blocks if block.section in within]
+        found.append((name, min(block.start for block in held), max(block.end for block in held)))
+    return found

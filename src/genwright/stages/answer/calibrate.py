@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genwright.core import DataError
-from genwright.systems.retrieval.questions import Question
 from genwright.stages.answer.asked import Asked
 from genwright.systems.grounded import confidence, extract, support
 from genwright.systems.grounded.cases import Case
 from genwright.systems.grounded.logistic import Logistic
+from genwright.systems.retrieval.questions import Question
 
 Floats = NDArray[np.float64]
 FOLDS = 5

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genwright.systems.retrieval.questions import Question
 from genwright.stages.answer.asked import Asked
 from genwright.systems.grounded.answer import Citation, GroundedAnswer
 from genwright.systems.grounded.sentences import num_words
+from genwright.systems.retrieval.questions import Question
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ import torch
 from genwright.core import Artifact, Context, DataError, Interrupted, Produced, StageResult, component
 from genwright.core.digest import entries_digest, folder_entries
 from genwright.measure import write_scores
-from genwright.systems.retrieval.questions import Question, read_questions
 from genwright.stages.answer import calibrate, claims, evidence
 from genwright.stages.answer.asked import Asked, ask
 from genwright.stages.answer.config import AnswerConfig
@@ -27,6 +26,7 @@ from genwright.systems.grounded.grounding import Grounding, write_grounding
 from genwright.systems.prompts import Prompt
 from genwright.systems.requests import Chat
 from genwright.systems.retrieval.passage import Passage
+from genwright.systems.retrieval.questions import Question, read_questions
 
 EXTRACTION, HAND = "extraction", "hand"
 KINDS = {

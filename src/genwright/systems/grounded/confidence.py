@@ -9,40 +9,38 @@ from numpy.typing import NDArray
 
 from genwright.systems.grounded.extract import Candidate
 from genwright.systems.grounded.words import content
-from genwright.systems.retrieval.passage import Retrieved
+from genwright.systems.retrieval.passage import Passage, Retrieved
 
 Floats = NDArray[np.float64]
 
-SIGNALS = (
-    "best_cosine", "cosine_lead", "bm25_per_word", "words_found", "words_in_heading", "sentence_cosine",
-    "sentence_words", "engines_agree",
-)  # fmt: skip
+SIGNALS = ("best_cosine", "bm25_per_word", "words_found", "together", "words_in_heading", "sentence_cosine")
+READ = 3
 
 
 def signals(retrieved: Retrieved, found: Sequence[Candidate], /) -> Floats:
-    """What tells whether the answer is among the passages, in the order of `SIGNALS`."""
+    """What tells whether the answer is among the passages, in the order of `SIGNALS`.
+
+    `words_found` is the largest share of the question's words in one of the first passages, `together` the largest
+    product of that share and the cosine: a passage that has the words and the meaning.
+    """
     wanted = content(retrieved.query)
-    passages = retrieved.passages
-    cosines = sorted((one.cosine for one in passages if one.cosine is not None), reverse=True)
-    lead = cosines[0] - cosines[min(4, len(cosines) - 1)] if cosines else 0.0
-    best = passages[0] if passages else None
-    top = [content(" ".join((one.title, *one.path, one.text))) for one in passages[:3]]
-    heading = content(" ".join((best.title, *best.path))) if best else frozenset()
     size = max(len(wanted), 1)
-    by_words = max(passages, key=lambda one: one.bm25 or 0.0, default=None)
-    by_meaning = max(passages, key=lambda one: one.cosine or 0.0, default=None)
-    agree = by_words is not None and by_meaning is not None and by_words.section == by_meaning.section
-    same = agree and by_words is not None and by_meaning is not None and by_words.document == by_meaning.document
+    shares = [len(wanted & content(_whole(one))) / size for one in retrieved.passages]
+    best = retrieved.passages[0] if retrieved.passages else None
+    heading = content(" ".join((best.title, *best.path))) if best else frozenset()
+    both = (share * (one.cosine or 0.0) for share, one in zip(shares, retrieved.passages, strict=True))
     return np.array(
         [
             retrieved.best_cosine,
-            lead,
             retrieved.best_bm25 / size,
-            max((len(wanted & held) / size for held in top), default=0.0),
+            max(shares[:READ], default=0.0),
+            max(both, default=0.0),
             len(wanted & heading) / size,
             max((one.signals[0] for one in found), default=0.0),
-            max((one.signals[2] for one in found), default=0.0),
-            float(same),
         ],
         dtype=np.float64,
     )
+
+
+def _whole(passage: Passage) -> str:
+    return " ".join((passage.title, *passage.path, passage.text))

@@ -23,6 +23,7 @@ SIGNALS = (
     "is_code", "words", "has_head",
 )  # fmt: skip
 UNITS_EMBEDDED = 48
+FEWEST_WORDS = 4
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,21 @@ def candidates(
 ) -> list[Candidate]:
     """The sentences of the passages that share most words with the question, at most `UNITS_EMBEDDED`.
 
-    `source` is the place of the passage from 1 on. Passages that overlap give a sentence once.
+    `source` is the place of the passage from 1 on. What stands in several passages is there once; signatures and
+    openings of lists ("For example:") are left out.
     """
     wanted = content(question)
     found: list[tuple[int, Unit, str, float, float]] = []
-    seen: set[tuple[str, int]] = set()
+    seen: set[str] = set()
     for place, passage in enumerate(passages):
         text = documents[passage.document].text
         around = content(" ".join((passage.title, *passage.path, passage.text)))
         for unit in units(text, blocks[passage.document], start=passage.start, end=passage.end, max_words=max_words):
-            if (passage.document, unit.start) in seen:
-                continue
-            seen.add((passage.document, unit.start))
             shown = text[unit.start : unit.end]
+            key = " ".join(shown.split())
+            if key in seen or not _says_something(shown, unit):
+                continue
+            seen.add(key)
             found.append((place, unit, shown, _share(wanted, content(f"{unit.head} {shown}")), _share(wanted, around)))
     found.sort(key=lambda one: (-one[3] + 0.1 * one[0], one[0], one[1].start))
     found = sorted(found[:UNITS_EMBEDDED], key=lambda one: (one[0], one[1].start))
@@ -79,6 +82,10 @@ def candidates(
         )  # fmt: skip
         made.append(Candidate(place + 1, unit, shown, row))
     return made
+
+
+def _says_something(shown: str, unit: Unit) -> bool:
+    return unit.kind in ("code", "table") or (num_words(shown) >= FEWEST_WORDS and not shown.endswith(":"))
 
 
 def _framed(passage: Passage, unit: Unit, shown: str) -> str:

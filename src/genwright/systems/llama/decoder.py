@@ -24,6 +24,8 @@ WAIT_SECONDS = 0.02
 UNTOLD: Mapping[str, Any] = {"logprob": math.nan, "top_logprobs": ()}
 # Each reads the probabilities that the one before has left: in this order they agree with the sampler of this house.
 SAMPLERS = ("penalties", "temperature", "top_p", "min_p", "top_k")
+# The likeliest token needs none of them, and they cost a twentieth of a small model's step.
+GREEDY: Mapping[str, Any] = {"samplers": ["top_k"], "top_k": 1}
 
 
 @dataclass
@@ -139,6 +141,7 @@ class LlamaDecoder:
             "repeat_penalty": sampling.repetition_penalty,
             "repeat_last_n": context_tokens,
             "samplers": list(SAMPLERS),
+            **(GREEDY if sampling.temperature == 0 and sampling.repetition_penalty == 1 else {}),
             **({"grammar": lark(request.json_schema)} if request.json_schema else {}),
         }
 

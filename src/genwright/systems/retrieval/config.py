@@ -28,7 +28,7 @@ class SearchConfig(Config):
     rrf_k: float = Field(default=10.0, ge=0.0)
     dense_weight: float = Field(default=2.0, gt=0.0)
     depth: int = Field(default=100, ge=1, le=10_000)
-    per_section: int | None = Field(default=1, ge=1)
+    per_section: int | None = Field(default=None, ge=1)
     copies: Literal["once", "all"] = "once"
     engine: Engine = "exact"
     url: str | None = None

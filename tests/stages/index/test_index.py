@@ -88,6 +88,7 @@ def value(done, metric, label=""):
     return found.estimate
 
 
+@pytest.mark.slow
 def test_what_is_found_is_claimed(done):
     assert value(done, "documents").value == 8 and value(done, "chunks").value == 24
     assert value(done, "truncated_tokens").value == 0
@@ -120,6 +121,7 @@ def test_questions_keep_every_place_and_their_half(project, done):
     assert not halves["development"] & halves["test"]
 
 
+@pytest.mark.slow
 def test_a_changed_document_alone_is_embedded_again(tmp_path):
     project = make_project(tmp_path)
     project.run()

@@ -186,6 +186,17 @@ def update_with(path, progress):
     return store.update(DOCUMENTS, cutting=cutting_for(encoder), encoder=encoder, progress=progress)
 
 
+def test_an_index_that_was_removed_while_it_is_used_is_named(tmp_path):
+    with Store(tmp_path / "s.sqlite") as store:
+        update(store, DOCUMENTS)
+        snapshot(store, tmp_path / "i")
+    found = Snapshot(tmp_path / "i")
+    (tmp_path / "i" / NAME).unlink()
+    assert found.document("fruit").title == "fruit", "what is open stays open"
+    with ThreadPoolExecutor(1) as pool, pytest.raises(IntegrityError, match="cannot be opened any more"):
+        pool.submit(found.document, "fruit").result()
+
+
 def test_what_is_no_store_is_named(tmp_path):
     (tmp_path / "s.sqlite").write_bytes(b"nonsense" * 1000)
     with pytest.raises(IntegrityError, match="is no store"):

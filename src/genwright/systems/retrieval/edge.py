@@ -12,7 +12,7 @@ from genwright.core import load_reference
 from genwright.nets.encoder.protocol import Matrix
 
 EXTRA = "edge"
-EDGES, BUILD_LOOKS, SEARCH_LOOKS = 16, 128, 128
+EDGES, BUILD_LOOKS, SEARCH_LOOKS = 16, 128, 512
 BATCH = 1000
 
 

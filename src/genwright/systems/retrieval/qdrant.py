@@ -12,7 +12,7 @@ from genwright.nets.encoder.protocol import Matrix
 EXTRA = "qdrant"
 TIMEOUT_SECONDS = 5
 BATCH = 256
-SEARCH_LOOKS = 128
+SEARCH_LOOKS = 512
 
 
 class QdrantNearest:

@@ -175,5 +175,13 @@ class Snapshot:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
-            connection = self._local.connection = sqlite3.connect(uri, uri=True)
+            connection = self._local.connection = self._opened(uri)
         return connection.execute(text, values)
+
+    def _opened(self, uri: str) -> sqlite3.Connection:
+        try:
+            return sqlite3.connect(uri, uri=True)
+        except sqlite3.OperationalError as error:
+            raise IntegrityError(
+                f"{self.path} cannot be opened any more: {error}", hint="was it collected? run the index stage again"
+            ) from None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -27,13 +27,15 @@ class ChunkConfig(Config):
     A chunk has at most `max_tokens` (None: the encoder's window; never more than that). Blocks that follow each other
     in one section are joined up to `target_tokens` (None: as many as fit). `headers` puts the title, the headings and
     the definition above each chunk. `keep = "blocks"` cuts inside a block only where it does not fit; `"sentences"`
-    fills every chunk.
+    fills every chunk. A chunk is embedded in parts, blocks joined up to `part_tokens` of text ("whole": as a whole): a
+    question is near to a few sentences rather than to all that stands around them.
     """
 
     max_tokens: int | None = Field(default=None, ge=_LEAST_TOKENS)
     target_tokens: int | None = Field(default=None, ge=1)
     headers: Literal["on", "off"] = "on"
     keep: Literal["blocks", "sentences"] = "blocks"
+    part_tokens: Annotated[int, Field(ge=1)] | Literal["whole"] = 96
 
 
 def chunks(
@@ -56,11 +58,32 @@ def chunks(
         )
     cutter = _Cutter(document, config, count, limit)
     found = [piece for run in _runs(document) for piece in cutter.cut(run)]
+    parts = _parts(document, cutter)
     return [
-        Chunk(document.id, number, start, end, header, block.path, block.section, block.kind, flagged)
-        for number, (block, header, (start, end)) in enumerate(found)
-        for flagged in [injection.flags(document.text[start:end])]
-    ]
+        Chunk(
+            document.id, number, *span, header, block.path, block.section, block.kind,
+            flags=injection.flags(document.text[slice(*span)]), parts=parts(span),
+        )
+        for number, (block, header, span) in enumerate(found)
+    ]  # fmt: skip
+
+
+def _parts(document: Document, cutter: _Cutter) -> Callable[[Span], tuple[Span, ...]]:
+    """From a chunk to the spans within it that are embedded; none where that is the chunk."""
+    size = cutter.config.part_tokens
+    if size == "whole":
+        return lambda span: ()
+    smaller = min(size, cutter.config.target_tokens or size)
+    fine = replace(cutter, config=cutter.config.model_copy(update={"target_tokens": smaller}))
+    spans = [span for run in _runs(document) for _, _, span in fine.cut(run)]
+    starts = [start for start, _ in spans]
+
+    def within(span: Span) -> tuple[Span, ...]:
+        inside = spans[bisect_left(starts, span[0]) : bisect_left(starts, span[1])]
+        whole = bool(inside) and inside[0][0] == span[0] and all(end <= span[1] for _, end in inside)
+        return tuple(inside) if whole and len(inside) > 1 else ()
+
+    return within
 
 
 def _runs(document: Document) -> Iterator[list[Block]]:

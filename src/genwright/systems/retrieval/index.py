@@ -22,6 +22,8 @@ from genwright.systems.retrieval.snapshot import Snapshot
 from genwright.systems.retrieval.visible import visible
 
 Filters = Mapping[str, Sequence[str]]
+PARTS_PER_CHUNK = 3
+"""Of so many vectors for each chunk that is wanted the best are looked at: several may be parts of one."""
 
 
 class Reranker(Protocol):
@@ -166,13 +168,22 @@ class Index:
             bm25 = self._bm25.search(text, limit=depth, mask=mask)
         notes = [note] if note else []
         with clock.part("dense"):
-            dense = [] if vector is None else self._near(vector, depth, mask, notes)
+            dense = [] if vector is None else self._by_chunk(vector, depth, mask, notes)
         with clock.part("fuse"):
             ranked = self._fused(dense, bm25)
         with clock.part("read"):
             passages = self._passages(query, ranked, dict(dense), dict(bm25), k)
         best = (dense[0][1] if dense else 0.0, bm25[0][1] if bm25 else 0.0)
         return Retrieved(query, tuple(passages), *best, "; ".join(notes), clock.seconds)
+
+    def _by_chunk(self, vector: Matrix, depth: int, mask: Mask | None, notes: list[str]) -> Found:
+        """Chunks by their best part."""
+        owners = self.snapshot.owners
+        parts = self._near(vector, PARTS_PER_CHUNK * depth, None if mask is None else mask[owners], notes)
+        best: dict[int, float] = {}
+        for part, cosine in parts:
+            best.setdefault(int(owners[part]), cosine)
+        return list(best.items())[:depth]
 
     def _near(self, vector: Matrix, depth: int, mask: Mask | None, notes: list[str]) -> Found:
         assert self._dense is not None, "a search by meaning has an engine"

@@ -22,7 +22,7 @@ from genwright.modalities.document.document import Chunk, Document
 from genwright.systems.retrieval.store import CHUNK, DOCUMENT, Store, chunk_of, row_of
 
 NAME = "index.sqlite"
-FORMAT = 1
+FORMAT = 2
 SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE documents (
@@ -31,8 +31,8 @@ CREATE TABLE documents (
 CREATE TABLE chunks (
     row INTEGER PRIMARY KEY, document INTEGER NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL,
     "end" INTEGER NOT NULL, header TEXT NOT NULL, path TEXT NOT NULL, section INTEGER NOT NULL, kind TEXT NOT NULL,
-    flags TEXT NOT NULL) STRICT;
-CREATE TABLE vectors (row INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;
+    flags TEXT NOT NULL, parts TEXT NOT NULL) STRICT;
+CREATE TABLE vectors (part INTEGER PRIMARY KEY, row INTEGER NOT NULL, vector BLOB NOT NULL) STRICT;
 """
 Integers = NDArray[np.int64]
 
@@ -46,6 +46,7 @@ class Facts:
     d: int
     num_documents: int
     num_chunks: int
+    num_vectors: int
     settings: Mapping[str, Any]
 
 
@@ -63,21 +64,27 @@ def write_snapshot(store: Store, folder: Path, /, *, encoder: str, settings: Map
             target.execute(f"PRAGMA {pragma}")
         target.executescript(SCHEMA)
         target.execute("BEGIN")
-        num_documents = num_chunks = d = 0
+        num_documents = num_chunks = num_vectors = d = 0
         for num_documents, (document, chunks) in enumerate(store.rows(), start=1):
             target.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [num_documents, *astuple(document)])
             digest.update(document.digest.encode())
             for chunk, vector in chunks:
                 row = row_of(chunk)
                 target.execute(
-                    "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [num_chunks, num_documents, *row]
+                    "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [num_chunks, num_documents, *row]
                 )
-                target.execute("INSERT INTO vectors VALUES (?, ?)", [num_chunks, vector])
+                count = len(chunk.embedded)
+                size = len(vector) // count
+                own = [vector[at * size : (at + 1) * size] for at in range(count)]
+                target.executemany(
+                    "INSERT INTO vectors VALUES (?, ?, ?)",
+                    [(num_vectors + at, num_chunks, part) for at, part in enumerate(own)],
+                )
                 digest.update(canonical_json(row) + vector)
-                num_chunks, d = num_chunks + 1, len(vector) // 4
+                num_chunks, num_vectors, d = num_chunks + 1, num_vectors + count, size // 4
         if not num_chunks:
             raise DataError("there is no text to index", hint="look at data.sources and at dropped.parquet")
-        facts = Facts(digest.hexdigest(), encoder, d, num_documents, num_chunks, dict(settings))
+        facts = Facts(digest.hexdigest(), encoder, d, num_documents, num_chunks, num_vectors, dict(settings))
         target.executemany(
             "INSERT INTO settings VALUES (?, ?)",
             [
@@ -140,9 +147,14 @@ class Snapshot:
             yield row, f"{header}\n{text}" if header else text
 
     def vectors(self) -> Iterator[bytes]:
-        """The vector of every row, in order."""
-        for (vector,) in self._query("SELECT vector FROM vectors ORDER BY row"):
+        """The vector of every part, in order."""
+        for (vector,) in self._query("SELECT vector FROM vectors ORDER BY part"):
             yield vector
+
+    @cached_property
+    def owners(self) -> Integers:
+        """Per vector: the row of the chunk that it is a part of."""
+        return np.array([row for (row,) in self._query("SELECT row FROM vectors ORDER BY part")], dtype=np.int64)
 
     @cached_property
     def documents(self) -> list[Document]:

@@ -18,7 +18,7 @@ from genwright.core.stage import Progress
 from genwright.modalities.document.document import Chunk, Document
 from genwright.nets.encoder.protocol import Encoder
 
-FORMAT = 1
+FORMAT = 2
 BATCH_CHUNKS = 256
 BATCH_DOCUMENTS = 200
 # A version of a document is one row for good: what is not live is a tombstone, which `compact` buries.
@@ -30,12 +30,13 @@ CREATE TABLE IF NOT EXISTS documents (
 CREATE UNIQUE INDEX IF NOT EXISTS live_id ON documents (id) WHERE live = 1;
 CREATE TABLE IF NOT EXISTS chunks (
     key TEXT NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, header TEXT NOT NULL,
-    path TEXT NOT NULL, section INTEGER NOT NULL, kind TEXT NOT NULL, flags TEXT NOT NULL, vector BLOB NOT NULL,
+    path TEXT NOT NULL, section INTEGER NOT NULL, kind TEXT NOT NULL, flags TEXT NOT NULL, parts TEXT NOT NULL,
+    vector BLOB NOT NULL,
     PRIMARY KEY (key, number)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS vectors (
     key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL, truncated_tokens INTEGER NOT NULL) STRICT;
 """
-CHUNK = 'number, start, "end", header, path, section, kind, flags'
+CHUNK = 'number, start, "end", header, path, section, kind, flags, parts'
 DOCUMENT = "id, title, text, format, source, licence, url"
 
 
@@ -58,9 +59,10 @@ class Updated:
     num_reused: int
 
 
-def embedded_text(chunk: Chunk, text: str, /) -> str:
-    """What an encoder reads of a chunk, and BM25 searches: its header and its text."""
-    return f"{chunk.header}\n{text}" if chunk.header else text
+def embedded_texts(chunk: Chunk, text: str, /) -> list[str]:
+    """What an encoder reads of a chunk of a document's text: each of its parts below the header."""
+    head = f"{chunk.header}\n" if chunk.header else ""
+    return [head + text[start:end] for start, end in chunk.embedded]
 
 
 class Store:
@@ -219,7 +221,7 @@ class Store:
                     "INSERT INTO documents VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?)", [key, *astuple(document)]
                 )
                 self._connection.executemany(
-                    "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     ([key, *row_of(one), _vector_key(one, document, encoder)] for one in found),
                 )
 
@@ -243,25 +245,29 @@ class Store:
             for at in range(0, len(missing), BATCH_CHUNKS):
                 _stop_if(should_stop)
                 batch = missing[at : at + BATCH_CHUNKS]
-                texts = [self._text(key, number) for _, key, number in batch]
-                made = encoder.embed(texts)
-                beyond = [_beyond(text, encoder) for text in texts]
+                texts = [self._texts(key, number) for _, key, number in batch]
+                made = iter(encoder.embed([text for parts in texts for text in parts]))
                 rows = [
-                    (row[0], vector.astype("<f4").tobytes(), left)
-                    for row, vector, left in zip(batch, made, beyond, strict=True)
+                    (
+                        row[0],
+                        b"".join(next(made).astype("<f4").tobytes() for _ in parts),
+                        sum(_beyond(text, encoder) for text in parts),
+                    )
+                    for row, parts in zip(batch, texts, strict=True)
                 ]
                 with self._transaction():
                     self._connection.executemany("INSERT INTO vectors VALUES (?, ?, ?)", rows)
                 task.advance(len(batch), note=f"{encoder.truncated_tokens} tokens cut off")
         return len(missing), total - len(missing)
 
-    def _text(self, key: str, number: int) -> str:
-        header, text = self._connection.execute(
-            'SELECT header, substr(text, start + 1, "end" - start) FROM chunks c JOIN documents d ON d.key = c.key '
+    def _texts(self, key: str, number: int) -> list[str]:
+        columns = CHUNK.replace("number", "c.number")
+        name, *row, text = self._connection.execute(
+            f"SELECT d.id, {columns}, d.text FROM chunks c JOIN documents d ON d.key = c.key "
             "WHERE c.key = ? AND number = ?",
             [key, number],
         ).fetchone()
-        return f"{header}\n{text}" if header else text
+        return embedded_texts(chunk_of(name, row), text)
 
     def _make_live(self, wanted: Sequence[str]) -> int:
         """One step from the old documents to the new ones; how many of the old left tombstones."""
@@ -307,17 +313,21 @@ def _variant(encoder: Encoder) -> tuple[str, str]:
 
 
 def _vector_key(chunk: Chunk, document: Document, encoder: Encoder) -> bytes:
-    text = embedded_text(chunk, document.text[chunk.start : chunk.end])
-    return sha256("\x00".join((*_variant(encoder), text)).encode(errors="surrogatepass")).digest()
+    texts = embedded_texts(chunk, document.text)
+    return sha256("\x00".join((*_variant(encoder), *texts)).encode(errors="surrogatepass")).digest()
 
 
 def row_of(chunk: Chunk, /) -> list[str | int]:
     """A chunk as it is stored, without its document."""
-    path, flags = (json.dumps(list(part), ensure_ascii=False) for part in (chunk.path, chunk.flags))
-    return [chunk.number, chunk.start, chunk.end, chunk.header, path, chunk.section, chunk.kind, flags]
+    path, flags, parts = (json.dumps(list(one), ensure_ascii=False) for one in (chunk.path, chunk.flags, chunk.parts))
+    return [chunk.number, chunk.start, chunk.end, chunk.header, path, chunk.section, chunk.kind, flags, parts]
 
 
 def chunk_of(document: str, row: Sequence[str | int], /) -> Chunk:
     """The chunk that `row_of` made a row of."""
-    number, start, end, header, path, section, kind, flags = row
-    return Chunk(document, number, start, end, header, tuple(json.loads(path)), section, kind, tuple(json.loads(flags)))  # type: ignore[arg-type]
+    number, start, end, header, path, section, kind, flags, parts = row
+    headings, flagged, spans = (json.loads(str(one)) for one in (path, flags, parts))
+    return Chunk(
+        document, number, start, end, header, tuple(headings), section, kind, tuple(flagged),  # type: ignore[arg-type]
+        tuple((low, high) for low, high in spans),
+    )  # fmt: skip

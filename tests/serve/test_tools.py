@@ -5,6 +5,7 @@ import json
 import openai
 import pytest
 
+from genwright.serve.formats import closed
 from genwright.serve.schemas import ChatRequest
 from genwright.serve.tools import read_answer
 
@@ -171,3 +172,18 @@ def test_a_response_in_words_among_tools_is_a_message(wide):
     events = list(respond(wide, tools=[FLAT_WEATHER], max_output_tokens=2, stream=True))
     assert events[-1].type == "response.incomplete"
     assert events[-1].response.output_text == cut.output_text
+
+
+def test_arguments_that_nobody_named_are_not_made_up():
+    place = {"type": "object", "properties": {"x": {"type": "integer"}}}
+    schema = {"type": "object", "properties": {"at": place, "many": {"type": "array", "items": place}}}
+    shut = {**place, "additionalProperties": False}
+    assert closed(schema) == {
+        "type": "object",
+        "properties": {"at": shut, "many": {"type": "array", "items": shut}},
+        "additionalProperties": False,
+    }
+    for word in ({"additionalProperties": True}, {"anyOf": [place]}, {"minProperties": 3}):
+        assert closed(place | word) == place | word
+    assert closed({"type": "object"}) == {"type": "object"}
+    assert closed({"properties": {"x": True}})["properties"] == {"x": True}

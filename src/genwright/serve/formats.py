@@ -6,6 +6,27 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ANY_OBJECT = json.dumps({"type": "object"})
+OPEN_WORDS = {
+    "additionalProperties", "patternProperties", "unevaluatedProperties", "propertyNames", "minProperties",
+    "allOf", "anyOf", "oneOf", "not", "if", "$ref", "dependentSchemas",
+}  # fmt: skip
+
+
+def closed(schema: Any, /) -> Any:
+    """The schema without properties that it neither names nor forbids: small models would not stop making them up.
+
+    What fits it fits the schema. Schemas that are put together of others are left as they are.
+    """
+    if not isinstance(schema, dict):
+        return schema
+    inner: dict[str, Any] = {}
+    if isinstance(schema.get("properties"), dict):
+        inner["properties"] = {name: closed(one) for name, one in schema["properties"].items()}
+        if not OPEN_WORDS & schema.keys():
+            inner["additionalProperties"] = False
+    if "items" in schema:
+        inner["items"] = closed(schema["items"])
+    return schema | inner
 
 
 class TextFormat(BaseModel):
@@ -59,7 +80,7 @@ class JsonSchemaFormat(BaseModel):
     @property
     def json_schema_text(self) -> str:
         """The schema as JSON."""
-        return json.dumps(self.json_schema.rules)
+        return json.dumps(closed(self.json_schema.rules))
 
 
 ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")]

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from genwright.serve.formats import closed
+
 CALLABLE = "You can call these functions:\n{functions}\nAnswer with JSON: {forms}."
 A_CALL, IN_WORDS = '{"name": ..., "arguments": {...}} to call one', '{"answer": "..."} to answer in words'
 NO_PARAMETERS = {"type": "object", "properties": {}, "additionalProperties": False}
@@ -86,7 +88,7 @@ def schema_of(tools: Sequence[Tool], choice: Choice, /) -> str:
 
 
 def _form(function: Function) -> dict[str, Any]:
-    parts = {"name": {"const": function.name}, "arguments": function.parameters or NO_PARAMETERS}
+    parts = {"name": {"const": function.name}, "arguments": closed(function.parameters or NO_PARAMETERS)}
     return {"type": "object", "properties": parts, "required": list(parts), "additionalProperties": False}
 
 

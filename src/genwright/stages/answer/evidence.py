@@ -60,9 +60,7 @@ def around(document: Document, blocks: Sequence[Block], block: Block, /) -> list
     return [document.text[one.start : one.end] for one in parts]
 
 
-def _elsewhere(
-    passages: Sequence[Passage], document: Document, block: Block, sentence: str, system: Any
-) -> list[str]:
+def _elsewhere(passages: Sequence[Passage], document: Document, block: Block, sentence: str, system: Any) -> list[str]:
     """The windows of the first passage of another section that does not say the same: manuals repeat themselves."""
     said = " ".join(sentence.split())
     for passage in passages:

@@ -67,10 +67,13 @@ def test_blocks_of_one_section_are_joined_and_sections_are_not():
     assert len(cut(text, target_tokens=2)) == 3
 
 
-def test_a_block_that_fits_stays_whole_though_the_chunk_before_it_has_room():
-    words = " ".join(f"word{n}." for n in range(8))
-    text = f"Short.\n\n{words}\n"
-    assert [text[c.start : c.end] for c in cut(text, window=26, headers="off")] == ["Short.", words]
+def test_code_that_fits_stays_whole_though_the_chunk_before_it_has_room():
+    code = "\n".join(f"   value_{n} = {n}" for n in range(4))
+    text = f"Short.\n\nThis is code. Look::\n\n{code}\n"
+    shown = [text[c.start : c.end] for c in cut(text, window=26, headers="off")]
+    assert shown == ["Short.", f"This is code. Look::\n\n{code}"]
+    filled = [text[c.start : c.end] for c in cut(text, window=26, headers="off", keep="sentences")]
+    assert filled[0].startswith("Short.") and filled[0].endswith("value_2 = 2") and len(filled) == 2
 
 
 def test_code_stays_with_the_line_that_announces_it():

@@ -183,9 +183,21 @@ def test_the_best_way_is_chosen_on_the_development_half(tmp_path):
 
 
 def test_ways_are_tried_once():
-    over = {"fusions": ["rrf", "bm25", "dense"], "dense_weights": [1, 2], "rrf_ks": [10], "chunks": [{}]}
+    over = {
+        "fusions": ["rrf", "bm25", "dense"],
+        "dense_weights": [1, 2],
+        "rrf_ks": [10],
+        "chunks": [{}],
+        "bm25_weights": [0.1],
+    }
     names = [way.name for way in ways_of(IndexConfig.parse({"search_over": over}, where="index"))]
-    assert names == ["rrf k 10, dense weight 2", "rrf k 10, dense weight 1", "bm25", "dense"]
+    assert names == [
+        "scores, bm25 weight 0.2",
+        "rrf k 10, dense weight 1",
+        "rrf k 10, dense weight 2",
+        "bm25",
+        "dense",
+    ]
 
 
 def test_ranks_beyond_ten_are_misses():

@@ -12,7 +12,7 @@ from genwright.project.quiet import Quiet
 from genwright.systems.retrieval.bm25 import Bm25
 from genwright.systems.retrieval.config import SearchConfig
 from genwright.systems.retrieval.engine import best_rows
-from genwright.systems.retrieval.fusion import at_most_per, reciprocal_ranks
+from genwright.systems.retrieval.fusion import at_most_per, reciprocal_ranks, weighted_scores
 from genwright.systems.retrieval.index import Index
 from genwright.systems.retrieval.snapshot import write_snapshot
 from genwright.systems.retrieval.store import Store
@@ -65,7 +65,7 @@ def test_many_are_found_as_one_by_one(index):
     assert index.search_many([]) == []
 
 
-@pytest.mark.parametrize("fusion", ["rrf", "dense", "bm25"])
+@pytest.mark.parametrize("fusion", ["scores", "rrf", "dense", "bm25"])
 def test_filters_leave_nothing_else(index, fusion):
     searched = index.searched(SearchConfig(fusion=fusion, per_section=None))
     for filters, documents in [
@@ -181,6 +181,17 @@ def test_the_best_of_equal_scores_are_the_first():
     assert best_rows(scores, None, limit=2) == [(1, 3.0), (2, 3.0)]
     assert best_rows(scores, np.arange(5) + 10, limit=9)[-1] == (10, 1.0)
     assert best_rows(scores[:0], None, limit=2) == []
+
+
+def test_every_passage_has_a_cosine_where_scores_are_joined(index):
+    for passage in index.search("banana bread", k=20).passages:
+        assert passage.cosine is not None
+
+
+def test_joined_scores_are_cosines_and_shares_of_the_best_words():
+    joined = weighted_scores({1: 0.5, 2: 0.4, 3: 0.45}, {2: 8.0, 3: 2.0, 9: 1.0}, bm25_weight=0.2)
+    assert joined == [(2, pytest.approx(0.6)), (1, 0.5), (3, pytest.approx(0.5))]
+    assert weighted_scores({4: 0.1, 2: 0.1}, {}, bm25_weight=0.2) == [(2, 0.1), (4, 0.1)]
 
 
 def test_fusion_weighs_ranks():

@@ -74,6 +74,7 @@ class SearchOverConfig(Config):
     fusions: tuple[Fusion, ...] = ()
     rrf_ks: tuple[float, ...] = ()
     dense_weights: tuple[float, ...] = ()
+    bm25_weights: tuple[float, ...] = ()
 
 
 class IndexConfig(Config):

@@ -23,13 +23,14 @@ def ways_of(config: IndexConfig, /) -> list[Way]:
     """Every way once, that of `chunk` and `search` first."""
     over = config.search_over
     searches = [config.search]
-    for fusion, k, weight in product(
+    for fusion, k, weight, words in product(
         over.fusions or (config.search.fusion,),
         over.rrf_ks or (config.search.rrf_k,),
         over.dense_weights or (config.search.dense_weight,),
+        over.bm25_weights or (config.search.bm25_weight,),
     ):
-        changed = {"fusion": fusion} if fusion != "rrf" else {"fusion": fusion, "rrf_k": k, "dense_weight": weight}
-        searches.append(config.search.model_copy(update=changed))
+        own = {"rrf": {"rrf_k": k, "dense_weight": weight}, "scores": {"bm25_weight": words}}
+        searches.append(config.search.model_copy(update={"fusion": fusion, **own.get(fusion, {})}))
     cuts = list(dict.fromkeys((config.chunk, *over.chunks)))
     found: dict[str, Way] = {}
     for number, chunk in enumerate(cuts, start=1):
@@ -41,9 +42,9 @@ def ways_of(config: IndexConfig, /) -> list[Way]:
 
 def _name(number: int | None, chunk: ChunkConfig, search: SearchConfig) -> str:
     cut = "" if number is None else f"{_cut_name(chunk)}, "
-    if search.fusion != "rrf":
-        return cut + search.fusion
-    return f"{cut}rrf k {search.rrf_k:g}, dense weight {search.dense_weight:g}"
+    if search.fusion == "rrf":
+        return f"{cut}rrf k {search.rrf_k:g}, dense weight {search.dense_weight:g}"
+    return f"{cut}scores, bm25 weight {search.bm25_weight:g}" if search.fusion == "scores" else cut + search.fusion
 
 
 def _cut_name(chunk: ChunkConfig) -> str:

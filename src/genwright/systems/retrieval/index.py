@@ -16,7 +16,7 @@ from genwright.systems.retrieval.config import SearchConfig
 from genwright.systems.retrieval.derived import cache_folder
 from genwright.systems.retrieval.engine import Found, Mask, VectorEngine
 from genwright.systems.retrieval.engines import open_bm25, open_dense
-from genwright.systems.retrieval.fusion import at_most_per, reciprocal_ranks
+from genwright.systems.retrieval.fusion import at_most_per, reciprocal_ranks, weighted_scores
 from genwright.systems.retrieval.passage import Passage, Retrieved, Span
 from genwright.systems.retrieval.snapshot import Snapshot
 from genwright.systems.retrieval.visible import visible
@@ -24,6 +24,10 @@ from genwright.systems.retrieval.visible import visible
 Filters = Mapping[str, Sequence[str]]
 PARTS_PER_CHUNK = 3
 """Of so many vectors for each chunk that is wanted the best are looked at: several may be parts of one."""
+
+
+BM25_REACH = 10
+"""Where scores are joined, BM25 is asked for so many times more passages: those found by meaning have one, too."""
 
 
 class Reranker(Protocol):
@@ -165,11 +169,13 @@ class Index:
         (text, note), clock = asked, _Clock(embed=seconds)
         depth = max(self.config.depth, k)
         with clock.part("bm25"):
-            bm25 = self._bm25.search(text, limit=depth, mask=mask)
+            reach = BM25_REACH if self.config.fusion == "scores" else 1
+            bm25 = self._bm25.search(text, limit=depth * reach, mask=mask)
         notes = [note] if note else []
         with clock.part("dense"):
             dense = [] if vector is None else self._by_chunk(vector, depth, mask, notes)
         with clock.part("fuse"):
+            dense = self._completed(dense, bm25[:depth], vector)
             ranked = self._fused(dense, bm25)
         with clock.part("read"):
             passages = self._passages(query, ranked, dict(dense), dict(bm25), k)
@@ -199,9 +205,20 @@ class Index:
             )
             return exact.search(vector, limit=depth, mask=mask)
 
+    def _completed(self, dense: Found, bm25: Found, vector: Matrix | None) -> Found:
+        """What was found by meaning, and the cosines of what only words found."""
+        if self.config.fusion != "scores" or vector is None or not dense:
+            return dense
+        held = {row for row, _ in dense}
+        rows = [row for row, _ in bm25 if row not in held]
+        cosines = self.snapshot.vectors_of(rows) @ vector
+        return [*dense, *zip(rows, (float(one) for one in cosines), strict=True)]
+
     def _fused(self, dense: Found, bm25: Found) -> Found:
         if self.config.fusion == "bm25":
             return bm25
+        if self.config.fusion == "scores":
+            return weighted_scores(dict(dense), dict(bm25), bm25_weight=self.config.bm25_weight) if dense else bm25
         if self.config.fusion == "dense":
             return dense or bm25
         rankings = [([row for row, _ in dense], self.config.dense_weight), ([row for row, _ in bm25], 1.0)]

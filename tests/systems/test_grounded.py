@@ -14,8 +14,9 @@ from genwright.project.quiet import Quiet
 from genwright.systems.grounded import confidence, extract
 from genwright.systems.grounded.answer import ABSTAINED, Found, GroundedAnswer, Sentence
 from genwright.systems.grounded.cases import cases, negated, shortened, swapped
+from genwright.systems.grounded.config import AnsweringConfig
 from genwright.systems.grounded.context import MARK, shown
-from genwright.systems.grounded.grounding import AnsweringConfig, Grounding, read_grounding, write_grounding
+from genwright.systems.grounded.grounding import Grounding, read_grounding, write_grounding
 from genwright.systems.grounded.logistic import Logistic
 from genwright.systems.grounded.rewriting import leans, standalone
 from genwright.systems.grounded.sentences import num_words, pieces, sentences, units

@@ -54,7 +54,7 @@ def adapt(base, make_context, tmp_path):
         context = replace(make_context(root, inputs=taken, should_stop=should_stop), modality=modality)
         if checkpoints is not None:
             context = replace(context, checkpoints=checkpoints)
-        trainer = {"batch_samples": 8, "optimiser": {"learning_rate": 0.03}}
+        trainer = {"batch_samples": 8, "precision": "float32", "optimiser": {"learning_rate": 0.03}}
         trainer |= settings.pop("trainer", {})
         if "epochs" not in settings:
             trainer = {"budget": {"steps": 8}} | trainer

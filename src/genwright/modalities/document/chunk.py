@@ -18,19 +18,17 @@ from genwright.modalities.document.structure import blocks, seen
 
 SPECIAL_TOKENS = 2  # what an encoder puts before and after a text
 _LEAST_TOKENS = 16
-WHOLE = ("code", "table")
 _HEADER_SHARE = 0.4
 
 
 class ChunkConfig(Config):
     """How documents are cut. Sizes are in the encoder's tokens and hold header, text and the encoder's own marks.
 
-    A chunk has at most `max_tokens` (None: the encoder's window; never more than that). What follows each other in one
-    section is joined up to `target_tokens` (None: as much as fits). `headers` puts the title, the headings and the
-    definition above each chunk. With `keep = "blocks"` code and tables are cut only where they do not fit, each with
-    the line that announces it, and all else ends at sentences; `"sentences"` cuts code and tables at lines, too, and so
-    fills every chunk. A chunk is embedded in parts of up to `part_tokens` of text ("whole": as a whole): a question is
-    near to a few sentences rather than to all that stands around them.
+    A chunk has at most `max_tokens` (None: the encoder's window; never more than that). Blocks that follow each other
+    in one section are joined up to `target_tokens` (None: as many as fit). `headers` puts the title, the headings and
+    the definition above each chunk. `keep = "blocks"` cuts inside a block only where it does not fit; `"sentences"`
+    fills every chunk. A chunk is embedded in parts, blocks joined up to `part_tokens` of text ("whole": as a whole): a
+    question is near to a few sentences rather than to all that stands around them.
     """
 
     max_tokens: int | None = Field(default=None, ge=_LEAST_TOKENS)
@@ -113,7 +111,7 @@ def _announced(run: list[Block], text: str) -> Iterator[list[Block]]:
     """A block alone, or with the paragraph before it where that ends in a colon."""
     held: list[Block] = []
     for block in run:
-        if held and not (block.kind in WHOLE and text[held[-1].end - 1] == ":"):
+        if held and not (block.kind in ("code", "list", "table") and text[held[-1].end - 1] == ":"):
             yield held
             held = []
         held.append(block)
@@ -140,7 +138,7 @@ class _Cutter:
             yield longest, header, (start, end)
 
     def _joined(self, run: list[Block], header: str, room: int, target: int) -> Iterator[Span]:
-        """Units up to the target."""
+        """Whole blocks up to the target; a block that does not fit at all is cut."""
         held: list[Span] = []
         held_tokens = 0
         for span, tokens in self._units(run, header, room):
@@ -163,18 +161,17 @@ class _Cutter:
         yield from self._checked(held[len(held) // 2 :], header)
 
     def _units(self, run: list[Block], header: str, room: int) -> Iterator[tuple[Span, int]]:
-        """What is never parted: code and tables that fit, each with the line that announces it, and sentences."""
-        for held in _announced(run, self.document.text):
-            span = (held[0].start, held[-1].end)
+        """Blocks that fit, each with the line that announces it; else their pieces."""
+        for whole in _announced(run, self.document.text):
+            span = (whole[0].start, whole[-1].end)
             tokens = self.count(self.document.text[slice(*span)])
-            kept = self.config.keep == "blocks" and held[-1].kind in WHOLE
-            if kept and tokens <= room and self._fits(header, span):
+            if tokens <= room and self._fits(header, span) and self.config.keep == "blocks":
                 yield span, tokens
-            elif len(held) > 1:
-                for block in held:
+            elif len(whole) > 1:
+                for block in whole:
                     yield from self._units([block], header, room)
             else:
-                for piece in pieces_of(self.document.text, span, kind=held[0].kind, fits=partial(self._fits, header)):
+                for piece in pieces_of(self.document.text, span, kind=whole[0].kind, fits=partial(self._fits, header)):
                     yield piece, self.count(self.document.text[slice(*piece)])
 
     def _fits(self, header: str, span: Span) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from genwright.core import CapabilityError, Config, StageSpec, component_field
-from genwright.systems.grounded.grounding import AnsweringConfig
+from genwright.systems.grounded.config import AnsweringConfig
 
 _Pattern: Any = component_field("prompts")
 

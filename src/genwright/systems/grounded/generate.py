@@ -9,8 +9,8 @@ from typing import Any
 
 from genwright.modalities.document.document import Block, Document
 from genwright.systems.grounded.answer import Citation, Sentence
+from genwright.systems.grounded.config import AnsweringConfig
 from genwright.systems.grounded.context import MARK, MARKED, TOLD, shown
-from genwright.systems.grounded.grounding import AnsweringConfig
 from genwright.systems.grounded.sentences import sentences, units
 from genwright.systems.grounded.support import SupportCheck
 from genwright.systems.requests import Chat, GenerationRequest

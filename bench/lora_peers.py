@@ -72,7 +72,7 @@ def settings(kind: type[Any], folder: str, arguments: argparse.Namespace, **more
     common = {
         "max_steps": arguments.steps, "per_device_train_batch_size": arguments.rows, "learning_rate": arguments.rate,
         "use_cpu": True, "report_to": "none", "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True,
-        "lr_scheduler_type": "constant", "weight_decay": 0.0, "adam_beta2": 0.999, "bf16": False, "seed": 1,
+        "lr_scheduler_type": "constant", "weight_decay": 0.0, "adam_beta2": 0.999, "bf16": arguments.bf16, "seed": 1,
     }  # fmt: skip
     return kind(folder, **(common | more))
 
@@ -86,6 +86,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--bf16", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = [json.loads(line) for line in arguments.data.read_text().splitlines()]

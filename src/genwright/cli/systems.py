@@ -24,6 +24,10 @@ def generate(arguments: argparse.Namespace, out: Output) -> int:
             f"this system generates nothing of its own (it can: {', '.join(sorted(system.capabilities))})",
             hint="genwright style CONTENT STYLE --system ID draws with a system of [stylise]",
         )
+    if "retrieve" in system.capabilities:
+        raise CapabilityError(
+            f"system {digest[:12]} answers questions from documents", hint="genwright ask QUESTION, or genwright chat"
+        )
     if "generate" not in system.capabilities:
         return _samples(system, digest, arguments, out)
     _only_for_samples(arguments)

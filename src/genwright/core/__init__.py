@@ -23,6 +23,7 @@ from genwright.core.registry import (
     load_reference,
     modality_component,
     registered,
+    trained_on,
 )
 from genwright.core.stage import Artifact, Context, Produced, StageResult, StageSpec
 
@@ -55,4 +56,5 @@ __all__ = [
     "load_reference",
     "modality_component",
     "registered",
+    "trained_on",
 ]

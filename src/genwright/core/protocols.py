@@ -49,6 +49,7 @@ __all__ = [
     "GridShape",
     "Measured",
     "Modality",
+    "ModelledModality",
     "PackedTokens",
     "Representation",
     "RowBatch",
@@ -240,21 +241,31 @@ class RowModality(Protocol):
 
     `read` yields tables with the columns `id` and `group` (rows of one group stay in one split) and those of the
     sample itself, and `Unreadable`s. `validate` says why a row is no legal sample, None where it is one. `keys` gives
-    bytes that are equal for samples that are the same. `nearest` is the distance of each row to the nearest of
-    `reference`, and which one that is. `measure` scores candidates against held-out rows: what it returns is stored,
-    and every claim derives from it. `preview` writes a picture of the first rows.
+    bytes that are equal for samples that are the same.
+    """
+
+    name: str
+
+    def read(self, source: Any, *, root: Path) -> Iterator[pa.Table | Unreadable]: ...
+    def validate(self, rows: pa.Table) -> list[str | None]: ...
+    def keys(self, rows: pa.Table) -> list[bytes]: ...
+
+
+@runtime_checkable
+class ModelledModality(RowModality, Protocol):
+    """A `RowModality` of whose samples models are made, and which measures what they make.
+
+    `nearest` is the distance of each row to the nearest of `reference`, and which one that is. `measure` scores
+    candidates against held-out rows: what it returns is stored, and every claim derives from it. `preview` writes a
+    picture of the first rows.
 
     Abilities are found: `features(rows) -> (n, f)` are numbers that need no model, a reference for what is predicted
     from embeddings; `computes` names numbers that `compute(names, rows) -> {name: values}` gives, and
     `parse(texts) -> rows` reads samples that one text each stands for.
     """
 
-    name: str
     suffix: str
 
-    def read(self, source: Any, *, root: Path) -> Iterator[pa.Table | Unreadable]: ...
-    def validate(self, rows: pa.Table) -> list[str | None]: ...
-    def keys(self, rows: pa.Table) -> list[bytes]: ...
     def nearest(self, rows: pa.Table, reference: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.int64]]: ...
     def measure(
         self, candidates: Sequence[Candidate], *, train: pa.Table, test: pa.Table, config: Any, seed: int

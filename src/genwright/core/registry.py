@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, SerializeAsAny
 
 from genwright.core.config import Config
-from genwright.core.errors import DependencyError, SpecError
+from genwright.core.errors import CapabilityError, DependencyError, SpecError
 
 GROUPS = ("stages", "nets", "families", "modalities", "codecs", "prompts")
 
@@ -55,6 +55,7 @@ class ModalityComponent(Component):
     A modality whose samples stand for themselves names the settings of its metrics, and the families whose fit costs a
     second and whose samples stand beside every report (`baselines`), each with the codec that it works on. `answers`
     says that a sample is a question with its answer: held-out questions are asked, and the answers compared.
+    `documents` says that samples are what answers are drawn from: they are searched, and nothing is trained on them.
     """
 
     codecs: Mapping[str, str] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class ModalityComponent(Component):
     metrics: type[Config] | None = None
     baselines: tuple[tuple[str, str], ...] = ()
     answers: bool = False
+    documents: bool = False
 
     def codec_of(self, family: Component, /) -> str | None:
         """The codec that a family works on where none is asked for; None where there is none for it."""
@@ -81,7 +83,7 @@ class ModalityComponent(Component):
     @property
     def rows(self) -> bool:
         """Whether samples stand for themselves."""
-        return self.metrics is not None
+        return self.metrics is not None or self.documents
 
 
 def modality_component(modality: str, /) -> ModalityComponent:
@@ -93,6 +95,22 @@ def modality_component(modality: str, /) -> ModalityComponent:
     found = registered("modalities", modality)
     assert isinstance(found, ModalityComponent), f"modalities.{modality} is not a ModalityComponent"
     return found
+
+
+def trained_on(modality: str, /, *, stage: str) -> ModalityComponent:
+    """The registered modality of that name, where models are made of its samples.
+
+    Raises:
+        CapabilityError: its samples are documents, which are searched.
+        SpecError: there is none of that name.
+    """
+    entry = modality_component(modality)
+    if entry.documents:
+        raise CapabilityError(
+            f"[{stage}] makes or measures a model of samples, and documents are searched, not modelled",
+            hint=f"leave out [{stage}]; to train on the same files: project.modality = 'text'",
+        )
+    return entry
 
 
 def load_reference(reference: str, *, extra: str | None = None) -> Any:

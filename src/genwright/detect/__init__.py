@@ -1,6 +1,6 @@
 """What is in a text that should not be: duplicates, personal data, secrets, the wrong language, copied passages."""
 
-from genwright.detect import language, pii, quality, secrets
+from genwright.detect import injection, language, pii, quality, secrets
 from genwright.detect.groups import DisjointSets
 from genwright.detect.near_duplicates import DuplicatePair, NearDuplicates, Sketch, exact_digest, sketch_many
 from genwright.detect.spans import Span
@@ -12,6 +12,7 @@ __all__ = [
     "Sketch",
     "Span",
     "exact_digest",
+    "injection",
     "language",
     "pii",
     "quality",

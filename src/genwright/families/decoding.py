@@ -219,29 +219,33 @@ class Decoder:
             logits[row, ~matcher.allowed().to(logits.device)] = -torch.inf
         return logits
 
-    def _draw(self, logits: Float[Tensor, "n v"]) -> list[int]:
+    def _settings(self) -> Controls:
         if self._controls is None:
-            settings = [stream.request.sampling for stream in self._streams]
-            self._controls = controls_for(settings, vocab_size=self._net.vocab_size, device=self._device)
+            asked = [stream.request.sampling for stream in self._streams]
+            self._controls = controls_for(asked, vocab_size=self._net.vocab_size, device=self._device)
+        return self._controls
+
+    def _draw(self, logits: Float[Tensor, "n v"]) -> list[int]:
         uniforms = torch.cat([torch.rand(1, generator=s.rng, dtype=torch.float64) for s in self._streams])
         seen = self._seen[: len(self._streams)]
-        ids = draw(logits, controls=self._controls, seen=seen, uniforms=uniforms.to(self._device))
+        ids = draw(logits, controls=self._settings(), seen=seen, uniforms=uniforms.to(self._device))
         seen[torch.arange(len(ids), device=ids.device), ids] = True
         drawn: list[int] = ids.tolist()
         return drawn
 
     def _report(self, logits: Float[Tensor, "n v"], drawn: list[int]) -> list[DecodedToken]:
         log_probs = logits.float().log_softmax(-1)
-        chosen = log_probs[torch.arange(len(drawn)), torch.tensor(drawn)].tolist()
-        tokens = []
-        for row, (stream, token) in enumerate(zip(self._streams, drawn, strict=True)):
-            stream.ids.append(token)
-            stream.num_new += 1
-            if stream.matcher is not None:
-                stream.matcher.accept(token)
-            top = _top(log_probs[row], stream.request.num_top_logprobs)
-            tokens.append(DecodedToken(stream.slot, token, chosen[row], top, self._finish(stream, row=row)))
-        return tokens
+        return [self._taken(row, token, log_probs[row]) for row, token in enumerate(drawn)]
+
+    def _taken(self, row: int, token: int, log_probs: Float[Tensor, " v"]) -> DecodedToken:
+        """The stream goes on by a token."""
+        stream = self._streams[row]
+        stream.ids.append(token)
+        stream.num_new += 1
+        if stream.matcher is not None:
+            stream.matcher.accept(token)
+        top = _top(log_probs, stream.request.num_top_logprobs)
+        return DecodedToken(stream.slot, token, float(log_probs[token]), top, self._finish(stream, row=row))
 
     def _finish(self, stream: _Stream, *, row: int) -> FinishReason | None:
         request = stream.request

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from genwright.core.digest import canonical_json
 from genwright.core.errors import IntegrityError, StorageError
-from genwright.ledger.lock import exclusive
+from genwright.core.lock import exclusive
 from genwright.ledger.pages import page_problems
 
 Kind = Literal["run_started", "run", "artifact", "claim", "policy", "verdict", "decision", "collected"]

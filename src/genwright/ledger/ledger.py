@@ -8,9 +8,9 @@ from typing import Any
 from genwright.core.claim import Claim, Derivation, Estimate
 from genwright.core.digest import FileEntry, json_digest
 from genwright.core.errors import SpecError
+from genwright.core.lock import exclusive
 from genwright.core.stage import Artifact
 from genwright.ledger.entries import Entries, Entry, Kind
-from genwright.ledger.lock import exclusive
 from genwright.ledger.store import Store
 
 CLAIM_FIELDS = tuple(field for field in Claim.__dataclass_fields__ if field not in ("estimate", "derivation"))

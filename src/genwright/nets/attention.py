@@ -71,6 +71,19 @@ def packed_attention(
     return torch.cat([causal_attention(*piece, kind=kind) for piece in pieces], dim=2)
 
 
+def extended_attention(
+    q: Float[Tensor, "n h t e"],
+    k: Float[Tensor, "n g m e"],
+    v: Float[Tensor, "n g m e"],
+    *,
+    positions: Int[Tensor, "n t"],
+) -> Float[Tensor, "n h t e"]:
+    """Several queries per row, each against the cached positions of its row up to its own."""
+    reach = torch.arange(k.shape[2], device=q.device)
+    seen = reach[None, None, None] <= positions[:, None, :, None]
+    return functional.scaled_dot_product_attention(q, k, v, attn_mask=seen, enable_gqa=q.shape[1] != k.shape[1])
+
+
 def cached_attention(
     q: Float[Tensor, "n h e"],
     k: Float[Tensor, "n g m e"],

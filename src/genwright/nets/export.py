@@ -13,6 +13,7 @@ from genwright.core import CapabilityError
 from genwright.nets.config import TransformerConfig
 from genwright.nets.net import TokenNet
 from genwright.nets.transformer import Transformer
+from genwright.nets.wrapped import Wrapped
 
 ARCHITECTURES = {
     (False, False): ("llama", "LlamaForCausalLM"),
@@ -40,15 +41,20 @@ def export_hf(
     Raises:
         CapabilityError: the net has no Hugging Face layout (an LSTM).
     """
-    if not isinstance(net, Transformer):
+    if isinstance(net, Wrapped):
+        config, tensors = dict(net.config.settings), net.library_tensors()
+    elif isinstance(net, Transformer):
+        config = hf_config(net.config, vocab_size=net.vocab_size, context_tokens=context_tokens)
+        tensors = hf_tensors(net)
+    else:
         raise CapabilityError(
             f"a {type(net).__name__} net has no Hugging Face layout; the transformer has", hint="net = 'transformer'"
         )
     out.mkdir(parents=True, exist_ok=True)
-    config = hf_config(net.config, vocab_size=net.vocab_size, context_tokens=context_tokens)
     config |= {"bos_token_id": bos_id, "eos_token_id": eos_id}
     _write_json(out / "config.json", config)
-    save_file(hf_tensors(net), out / "model.safetensors", metadata={"format": "pt"})
+    weights = {name: value.contiguous().cpu() for name, value in tensors.items()}
+    save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     if as_it_came:
         for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
             if (codec_folder / name).is_file():

@@ -14,6 +14,7 @@ from genwright.nets.attention import (
     AttentionKind,
     cached_attention,
     causal_attention,
+    extended_attention,
     packed_attention,
     rotary_table,
     rotate,
@@ -221,6 +222,32 @@ class KeyValueCache:
             mixed = causal_attention(q, k, v, kind=block.self_attn.kind).transpose(1, 2).reshape(x.shape)
             x = x + block.self_attn.o_proj(mixed)
             x = x + block.mlp(block.post_attention_layernorm(x))
+
+    def truncate(self, row: int, /, *, length: int) -> None:
+        """Forgets what the row holds beyond its first `length` tokens."""
+        self._lengths[row] = length
+
+    @torch.no_grad()
+    def extend(self, ids: Int[Tensor, "n m"], /) -> Float[Tensor, "n m v"]:
+        """Logits after each of `m` tokens that are fed to each of the first n rows at once."""
+        n, count = ids.shape
+        positions = self._lengths[:n, None] + torch.arange(count, device=ids.device)
+        rows = torch.arange(n, device=ids.device)[:, None]
+        self._lengths[:n] += count
+        reach = int(self._lengths[:n].max())
+        x = self._net.embed_tokens(ids)
+        cos, sin = self._net.rotary(positions, dtype=x.dtype)
+        for layer, block in enumerate(self._net.layers):
+            assert isinstance(block, Block)
+            q, k, v = block.self_attn.project(block.input_layernorm(x), cos[:, None], sin[:, None])
+            keys, values = self._store[layer, 0], self._store[layer, 1]
+            keys[rows, :, positions] = k.transpose(1, 2)
+            values[rows, :, positions] = v.transpose(1, 2)
+            mixed = extended_attention(q, keys[:n, :, :reach], values[:n, :, :reach], positions=positions)
+            x = x + block.self_attn.o_proj(mixed.transpose(1, 2).reshape(x.shape))
+            x = x + block.mlp(block.post_attention_layernorm(x))
+        weight, _ = self._net.head()
+        return functional.linear(self._net.norm(x), weight)
 
     @torch.no_grad()
     def step(self, ids: Int[Tensor, " n"], /) -> Float[Tensor, "n v"]:

@@ -10,6 +10,7 @@ from genwright.core.errors import SpecError
 from genwright.ledger import Ledger
 
 EVERY = "(every side)"
+MEASURING = ("evaluate", "answer", "stylise")
 Variants = Mapping[str, tuple[Claim, ...]]
 
 
@@ -95,7 +96,7 @@ def compare(project: Memory, names: Sequence[str], /, *, overrides: Sequence[str
 def _evaluation(ledger: Ledger, side: Side) -> dict[str, Any] | None:
     """The run that measured the side's system."""
     systems = {claim.subject for claim in side.claims.values()}
-    runs = ledger.runs(stage="evaluate")
+    runs = (run for stage in MEASURING for run in ledger.runs(stage=stage))
     return next((run for run in runs if run["outputs"].get("system") in systems), None)
 
 

@@ -2,7 +2,9 @@
 
 from genwright.systems.load import load_system
 from genwright.systems.manifest import (
+    AnyManifest,
     DrawingConfig,
+    GroundedManifest,
     Manifest,
     PropertiesManifest,
     backend_of,
@@ -11,7 +13,9 @@ from genwright.systems.manifest import (
 )
 
 __all__ = [
+    "AnyManifest",
     "DrawingConfig",
+    "GroundedManifest",
     "Manifest",
     "PropertiesManifest",
     "backend_of",

@@ -14,6 +14,8 @@ from genwright.core.digest import canonical_json
 from genwright.families import SamplingConfig
 
 NAME = "manifest.json"
+OPENVINO = "openvino.json"
+Engine = Literal["llama.cpp", "openvino"]
 DIGEST = r"^[0-9a-f]{64}$"
 
 
@@ -45,7 +47,7 @@ class Manifest(Config):
     """
 
     format: Literal[1] = 1
-    backend: Literal["local", "gguf", "http", "rows", "style"] = "local"
+    backend: Literal["local", "gguf", "openvino", "http", "rows", "style"] = "local"
     modality: str = "text"
     model: str = Field(pattern=DIGEST)
     codec: str = Field(pattern=DIGEST)
@@ -55,19 +57,45 @@ class Manifest(Config):
     properties: PropertiesManifest | None = None
 
 
-def backend_of(model: Path, /) -> Literal["local", "gguf", "http"]:
-    """What runs the language model in that folder: another server, llama.cpp where it is a GGUF file, else torch."""
+class GroundedManifest(Config):
+    """One system that answers from documents. `index`, `encoder` and `grounding` are digests of artifacts.
+
+    `generator` is the language model that writes its answers, None where they are sentences of the documents.
+    """
+
+    format: Literal[1] = 1
+    backend: Literal["grounded"] = "grounded"
+    modality: Literal["document"] = "document"
+    index: str = Field(pattern=DIGEST)
+    encoder: str = Field(pattern=DIGEST)
+    grounding: str = Field(pattern=DIGEST)
+    generator: Manifest | None = None
+
+
+AnyManifest = Manifest | GroundedManifest
+
+
+def backend_of(model: Path, /) -> Literal["local", "gguf", "openvino", "http"]:
+    """What runs the language model in that folder: another server, the engine of a GGUF file, else torch."""
     if (model / "remote.json").is_file():
         return "http"
+    if (model / OPENVINO).is_file():
+        return "openvino"
     return "gguf" if (model / "model.gguf").is_file() else "local"
 
 
-def write_manifest(manifest: Manifest, /, *, folder: Path) -> None:
+def choose_engine(engine: Engine, model: Path, /) -> None:
+    """Notes in the folder of a GGUF model what runs it: so what was evaluated is what is served."""
+    if engine == "openvino":
+        (model / OPENVINO).write_bytes(b"{}\n")
+
+
+def write_manifest(manifest: AnyManifest, /, *, folder: Path) -> None:
     """Writes `manifest.json`; equal manifests give equal bytes."""
     (folder / NAME).write_bytes(canonical_json(manifest.model_dump(mode="json")) + b"\n")
 
 
-def read_manifest(folder: Path, /) -> Manifest:
+def read_manifest(folder: Path, /) -> AnyManifest:
     """The manifest in that folder.
 
     Raises:
@@ -77,4 +105,5 @@ def read_manifest(folder: Path, /) -> Manifest:
         values: Mapping[str, Any] = json.loads((folder / NAME).read_bytes())
     except (OSError, ValueError) as error:
         raise IntegrityError(f"{folder.name} holds no readable {NAME} ({error})", hint="genwright verify") from None
-    return Manifest.parse(values, where=NAME)
+    kind = GroundedManifest if values.get("backend") == "grounded" else Manifest
+    return kind.parse(values, where=NAME)

@@ -17,9 +17,9 @@ from genwright.core.protocols import (
     Encoded,
     Given,
     GridShape,
+    ModelledModality,
     RowBatch,
     RowCodec,
-    RowModality,
     Tokens,
     TokenShape,
 )
@@ -58,10 +58,10 @@ class RowSystem:
         return frozenset({"sample", *able, *(["predict"] if self.head is not None else [])})
 
     @property
-    def modality(self) -> RowModality:
+    def modality(self) -> ModelledModality:
         """The modality that its samples are of."""
         assert self.manifest is not None, "a system with a manifest"
-        found: RowModality = modality_component(self.manifest.modality).load()()
+        found: ModelledModality = modality_component(self.manifest.modality).load()()
         return found
 
     def sample(

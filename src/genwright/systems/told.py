@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from genwright.core import DataError, SpecError, modality_component
-from genwright.core.protocols import RowModality
+from genwright.core.protocols import ModelledModality
 
 
 def known_rows(text: str, /, *, count: int) -> tuple[pa.Table, int]:
@@ -32,7 +32,7 @@ def known_rows(text: str, /, *, count: int) -> tuple[pa.Table, int]:
     return rows, len(rows)
 
 
-def told_rows(texts: Sequence[str], modality: RowModality, /) -> pa.Table:
+def told_rows(texts: Sequence[str], modality: ModelledModality, /) -> pa.Table:
     """Whole samples: those of one file that the modality reads, JSON objects, or texts that each stand for a sample.
 
     Raises:
@@ -63,7 +63,7 @@ def told_rows(texts: Sequence[str], modality: RowModality, /) -> pa.Table:
     return rows
 
 
-def two_rows(first: str, last: str, modality: RowModality, /) -> pa.Table:
+def two_rows(first: str, last: str, modality: ModelledModality, /) -> pa.Table:
     """One whole sample each.
 
     Raises:

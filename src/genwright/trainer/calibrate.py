@@ -11,9 +11,9 @@ from typing import Any
 
 from genwright.core import SpecError
 from genwright.core.protocols import Batch
+from genwright.nets.precision import has_native_bfloat16
 from genwright.trainer.config import BudgetConfig
 from genwright.trainer.engine import Engine, EngineSettings, Feed
-from genwright.trainer.precision import has_native_bfloat16
 
 WARM_UP_STEPS = 2
 LEAST_STEPS = 3

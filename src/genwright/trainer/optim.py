@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
+from genwright.nets.precision import has_native_bfloat16
 from genwright.trainer.config import OptimiserConfig
 from genwright.trainer.muon import Float32Muon
-from genwright.trainer.precision import has_native_bfloat16
 from genwright.trainer.sharding import split_like, whole
 
 

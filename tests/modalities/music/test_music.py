@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from genwright.core.protocols import Candidate, RowModality
+from genwright.core.protocols import Candidate, ModelledModality
 from genwright.measure import derive
 from genwright.modalities.music.config import MusicMetricsConfig
 from genwright.modalities.music.counterpoint import crossings, parallels
@@ -40,7 +40,7 @@ def drawn(seed, *, count=60, top=76):
 
 
 def test_it_keeps_the_protocol():
-    assert isinstance(MUSIC, RowModality)
+    assert isinstance(MUSIC, ModelledModality)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from genwright.core import DataError
-from genwright.core.protocols import Candidate, RowCodec, RowModality
+from genwright.core.protocols import Candidate, ModelledModality, RowCodec
 from genwright.measure import derive
 from genwright.modalities.passage.codec import GAP, PassageBpe, PassageBytes
 from genwright.modalities.passage.config import (
@@ -51,7 +51,7 @@ def test_what_is_encoded_comes_back_and_gaps_are_unknown(cls, config, tmp_path):
     train, test = table(0, 20), table(20, 30)
     cls.fit(config, rows=[train]).save(tmp_path)
     codec = cls.load(tmp_path)
-    assert isinstance(codec, RowCodec) and isinstance(PassageModality(), RowModality)
+    assert isinstance(codec, RowCodec) and isinstance(PassageModality(), ModelledModality)
     assert codec.decode(codec.encode(train)).column("text").to_pylist() == train.column("text").to_pylist()
     assert codec.units(pa.table({"text": ["abc", "ü"]})).tolist() == [3.0, 2.0]
     assert codec.encode(test).values.shape[1] == codec.shape.context_tokens - 1

@@ -26,12 +26,20 @@ def write_pairs(folder, count=16):
     return folder
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
-def test_the_chosen_answer_gains(method, adapt, base, tmp_path):
-    objective = {"kind": "dpo", "pairs": "pairs.jsonl", "held_out": 0.25, "beta": 0.5}
+@pytest.mark.parametrize(
+    ("kind", "method", "settings", "start"),
+    [
+        ("dpo", "lora", {"beta": 0.5}, math.log(2)),
+        ("dpo", "full", {"beta": 0.5}, math.log(2)),
+        ("kto", "lora", {"beta": 0.5}, 0.5),
+        ("orpo", "lora", {"weight": 0.5}, 1e9),
+    ],
+)
+def test_the_chosen_answer_gains(kind, method, settings, start, adapt, base, tmp_path):
+    objective = {"kind": kind, "pairs": "pairs.jsonl", "held_out": 0.25, **settings}
     result = adapt(root=write_pairs(tmp_path / "root"), method=method, objective=objective)
     losses = logged(result, "validation_loss")
-    assert losses[-1] < losses[0] and losses[-1] < 0.6 < math.log(2)
+    assert losses[-1] < losses[0] and losses[-1] < 0.9 * start
     assert {one.unit for one in result.claims if one.metric == "validation_loss"} == {"nats/pair"}
     codec = load_codec(base["codec"].path)
     gains = []
@@ -46,7 +54,11 @@ def test_the_chosen_answer_gains(method, adapt, base, tmp_path):
 
 def test_the_first_loss_is_that_of_a_coin(adapt, tmp_path):
     objective = {"kind": "dpo", "pairs": "pairs.jsonl", "held_out": 0.0}
-    result = adapt(root=write_pairs(tmp_path / "root"), objective=objective, trainer={"budget": {"steps": 1}})
+    result = adapt(
+        root=write_pairs(tmp_path / "root"),
+        objective=objective,
+        trainer={"budget": {"steps": 1}, "precision": "float32"},
+    )
     assert logged(result, "train_loss") == pytest.approx([math.log(2)], rel=1e-4)
 
 

@@ -55,7 +55,8 @@ class Chunk:
 
     `header` names the document, the headings above and the definition that it belongs to; it is embedded and searched
     with the text and is no part of a quote. `section` is the start of its innermost section: chunks with the same one
-    stand together. `flags` name what looks like an attack on a reader.
+    stand together. `flags` name what looks like an attack on a reader. `parts` are the spans that are embedded, each
+    below the header, where the chunk is not embedded as a whole.
     """
 
     document: str
@@ -67,6 +68,12 @@ class Chunk:
     section: int = 0
     kind: BlockKind = "paragraph"
     flags: tuple[str, ...] = ()
+    parts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def embedded(self) -> tuple[tuple[int, int], ...]:
+        """The spans that have a vector each."""
+        return self.parts or ((self.start, self.end),)
 
     @property
     def id(self) -> str:

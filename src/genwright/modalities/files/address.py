@@ -35,6 +35,11 @@ class Address:
         return f"{self.kind}:{self.name}" + (f"{joint}{self.version}" if self.version else "")
 
 
+def is_web(path: str, /) -> bool:
+    """Whether a source's path is a page of the web."""
+    return path.lower().startswith(("http://", "https://"))
+
+
 @cache
 def address_of(path: str, /) -> Address | None:
     """What a source's path says of an archive; None where it names files.

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from genwright.core import Config
-from genwright.modalities.files.address import address_of
+from genwright.modalities.files.address import address_of, is_web
 
 
 class FilesConfig(Config):
@@ -37,12 +37,18 @@ class FilesConfig(Config):
     @model_validator(mode="after")
     def _path_is_well_formed(self) -> Self:
         address = address_of(self.path)
-        if address is None and self.sha256:
-            raise ValueError("sha256 pins an archive; the bytes of plain files are in the cache key already")
+        if address is None and self.sha256 and not is_web(self.path):
+            raise ValueError("sha256 pins an archive or a page; the bytes of plain files are in the cache key already")
         if self.sdist and (address is None or address.kind != "package"):
             raise ValueError("sdist = true is for package:NAME==VERSION!MEMBER")
         if self.path.startswith("hf:") and not self.hub:
             raise ValueError("datasets of the Hugging Face hub are read as text only; export the data to files first")
+        return self
+
+    @model_validator(mode="after")
+    def _pages_are_asked_for(self) -> Self:
+        if is_web(self.path) and not isinstance(self, WebFilesConfig):
+            raise ValueError("pages of the web are read as documents only; fetch it by hand and name the file")
         return self
 
     @property
@@ -54,3 +60,21 @@ class FilesConfig(Config):
         if address and address.name.startswith("/"):
             return f"{address.kind}:{address.name.rpartition('/')[2]}!{address.member}"
         return self.path.rstrip("/").rpartition("/")[2] if self.path.startswith("/") else self.path
+
+
+class WebFilesConfig(FilesConfig):
+    """`FilesConfig` whose path may be a page of the web, where `fetch = "on"`.
+
+    It is fetched once and kept in the cache. It has at most `max_page_bytes` and comes within `fetch_seconds`; hosts
+    that are not of the open network are refused.
+    """
+
+    fetch: Literal["off", "on"] = "off"
+    fetch_seconds: float = Field(default=30.0, gt=0, le=600)
+    max_page_bytes: int = Field(default=10_000_000, ge=1)
+
+    @model_validator(mode="after")
+    def _pages_are_wanted(self) -> Self:
+        if is_web(self.path) and self.fetch == "off":
+            raise ValueError('this is a page of the web: write fetch = "on" to say that it may be fetched')
+        return self

@@ -9,22 +9,28 @@ from pathlib import Path
 from genwright.core import DataError, IntegrityError
 from genwright.core.digest import file_digest, json_digest
 from genwright.core.stage import Progress
-from genwright.modalities.files.address import Address, address_of
+from genwright.modalities.files.address import Address, address_of, is_web
 from genwright.modalities.files.archives import Member, check
 from genwright.modalities.files.cache import Package, cache_folder, copies, members_of, recorded, stored
-from genwright.modalities.files.config import FilesConfig
+from genwright.modalities.files.config import FilesConfig, WebFilesConfig
 from genwright.modalities.files.download import download
 from genwright.modalities.files.fence import inside, refuse_outside
+from genwright.modalities.files.pages import is_kept, page_of
 from genwright.modalities.files.patterns import excluded, matching
 
 
 def fetch(sources: Iterable[FilesConfig], /, *, progress: Progress) -> None:
-    """Downloads the packages that are not in the cache yet.
+    """Downloads the packages and pages that are not in the cache yet.
 
     Raises:
         DataError: one cannot be had.
     """
     for source in sources:
+        if isinstance(source, WebFilesConfig) and is_web(source.path):
+            if not is_kept(source):
+                with progress.task(f"fetch {source.path}", total=None) as task:
+                    task.advance(page_of(source).path.stat().st_size)
+            continue
         address = address_of(source.path)
         if address is None or address.kind == "archive" or recorded(_folder(address, source)):
             continue
@@ -49,14 +55,17 @@ def package_of(source: FilesConfig, /, *, root: Path) -> Package | None:
 
 
 def identity(source: FilesConfig, /, *, root: Path) -> list[str | None] | None:
-    """What stands for an archive in a cache key, without a download; None for plain files.
+    """What stands for an archive or a page in a cache key, without a download; None for plain files.
 
-    A published version does not change, so name, version and pin are enough; a local archive is hashed.
+    A published version does not change, so name, version and pin are enough, as are a page's address and pin: what is
+    in the cache stays. A local archive is hashed.
 
     Raises:
         DataError: a local archive is not there.
         SpecError: its path steps out of the project.
     """
+    if isinstance(source, WebFilesConfig) and is_web(source.path):
+        return [source.path, source.sha256]
     address = address_of(source.path)
     if address is None:
         return None
@@ -67,6 +76,8 @@ def identity(source: FilesConfig, /, *, root: Path) -> list[str | None] | None:
 
 def provenance(source: FilesConfig, /, *, root: Path) -> str:
     """A datasheet's words on the archive that a source was read from; empty for plain files."""
+    if isinstance(source, WebFilesConfig) and is_web(source.path):
+        return f", fetched (SHA-256 {page_of(source).sha256})"
     package = package_of(source, root=root)
     if package is None:
         return ""

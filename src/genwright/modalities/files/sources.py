@@ -8,9 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from genwright.core import DataError
-from genwright.modalities.files.config import FilesConfig
+from genwright.modalities.files.address import is_web
+from genwright.modalities.files.config import FilesConfig, WebFilesConfig
 from genwright.modalities.files.fence import inside, refuse_outside
 from genwright.modalities.files.packages import package_of, unpacked
+from genwright.modalities.files.pages import page_of
 from genwright.modalities.files.patterns import excluded, fixed_part, glob_regex, is_glob
 
 PYTHON = "python:"
@@ -51,6 +53,9 @@ def list_files(source: FilesConfig, *, root: Path) -> tuple[SourceFile, ...]:
         DataError: nothing matches, a link leads out of the project, or a package cannot be had.
         IntegrityError: an archive is not what is pinned.
     """
+    if isinstance(source, WebFilesConfig) and is_web(source.path):
+        page = page_of(source)
+        return (SourceFile(page.path, source.path, page.sha256),)
     package = package_of(source, root=root)
     if package is not None:
         found = unpacked(source, package)

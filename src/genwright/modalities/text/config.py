@@ -12,15 +12,20 @@ Format = Literal[
 ]
 
 
-class SourceConfig(FilesConfig):
+class ReadingConfig(FilesConfig):
+    """How the bytes of a document become text: their encoding, and the most that is read of one."""
+
+    encoding: str = "utf-8"
+    max_document_bytes: int = Field(default=10_000_000, ge=1)
+
+
+class SourceConfig(ReadingConfig):
     """Where texts come from: files and members of archives; `hf:NAME` or `hf:./FOLDER`, a Hugging Face dataset."""
 
     hub: ClassVar[bool] = True
 
     format: Format = "auto"
-    encoding: str = "utf-8"
     order: Literal["given", "shortest-first"] = "given"
-    max_document_bytes: int = Field(default=10_000_000, ge=1)
     split_documents: Literal["file", "line", "separator"] = "file"
     separator: str = Field(default="\n\n", min_length=1)
     group_by: Literal["document", "file", "folder"] = "document"
@@ -98,6 +103,6 @@ PRETRAINED = Component(
     accepts=("tokens",),
     extra="pretrained",
     stream=True,
-    modalities=("text", "chat"),
+    modalities=("text", "chat", "document"),
     brought_by="base",
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from genwright.core import DataError
-from genwright.modalities.text.config import SourceConfig
+from genwright.modalities.text.config import ReadingConfig
 
 _BLOCK = 1 << 20
 
@@ -104,7 +104,7 @@ def too_large(where: str, limit_bytes: int, *, key: str = "") -> UnreadableError
     )
 
 
-def decode(data: bytes, *, where: str, source: SourceConfig, key: str = "") -> str:
+def decode(data: bytes, *, where: str, source: ReadingConfig, key: str = "") -> str:
     """The text of `data` in the source's encoding, without a byte-order mark.
 
     Raises:

@@ -37,8 +37,8 @@ class SftConfig(Config):
     kind: Literal["sft"] = "sft"
 
 
-class DpoConfig(Config):
-    """Of two answers to a question the better one gains (DPO); `beta` holds the model back.
+class PairsConfig(Config):
+    """Where pairs of a better and a worse answer to a question come from.
 
     `pairs` is a file of JSON lines with `messages` (the question), `chosen` and `rejected`; its last share `held_out`
     is for validation. Without it pairs are made of the train split: `draws` answers of the model to each question are
@@ -46,14 +46,34 @@ class DpoConfig(Config):
     reference is wrong.
     """
 
-    kind: Literal["dpo"] = "dpo"
-    beta: float = Field(default=0.1, gt=0.0)
     pairs: str | None = None
     held_out: float = Field(default=0.1, ge=0.0, lt=1.0)
     verifier: VerifierConfig = ExactConfig()
     draws: int = Field(default=4, ge=1, le=1024)
     max_tokens: int = Field(default=128, ge=1)
     temperature: float = Field(default=1.0, gt=0.0)
+
+
+class DpoConfig(PairsConfig):
+    """Of two answers to a question the better one gains (DPO); `beta` holds the model back."""
+
+    kind: Literal["dpo"] = "dpo"
+    beta: float = Field(default=0.1, gt=0.0)
+
+
+class KtoConfig(PairsConfig):
+    """Each answer is good or bad by itself (KTO); `beta` holds the model back. `bad` is the weight of bad answers."""
+
+    kind: Literal["kto"] = "kto"
+    beta: float = Field(default=0.1, gt=0.0)
+    bad: float = Field(default=1.0, ge=0.0)
+
+
+class OrpoConfig(PairsConfig):
+    """The better answer is learned, and its odds gain over the worse one's by `weight` (ORPO)."""
+
+    kind: Literal["orpo"] = "orpo"
+    weight: float = Field(default=0.1, gt=0.0)
 
 
 class GrpoConfig(Config):
@@ -83,9 +103,8 @@ class DistilConfig(Config):
     temperature: float = Field(default=2.0, gt=0.0)
 
 
-Objective = Annotated[
-    Annotated[SftConfig | DpoConfig | GrpoConfig | DistilConfig, Field(discriminator="kind")], BeforeValidator(named)
-]
+_Objectives = SftConfig | DpoConfig | KtoConfig | OrpoConfig | GrpoConfig | DistilConfig
+Objective = Annotated[Annotated[_Objectives, Field(discriminator="kind")], BeforeValidator(named)]
 
 
 class AdaptConfig(Config):
@@ -156,7 +175,7 @@ def fingerprint(config: AdaptConfig, root: Path) -> str | None:
     found: list[object] = []
     if config.general is not None:
         found += [source_identity(source, root) for source in config.general.sources]
-    if isinstance(config.objective, DpoConfig) and config.objective.pairs is not None:
+    if isinstance(config.objective, PairsConfig) and config.objective.pairs is not None:
         found.append(file_digest(pairs_file(config.objective, root)))
     if config.lora.start is not None:
         folder = root / config.lora.start
@@ -164,7 +183,7 @@ def fingerprint(config: AdaptConfig, root: Path) -> str | None:
     return json_digest(found) if found else None
 
 
-def pairs_file(objective: DpoConfig, root: Path) -> Path:
+def pairs_file(objective: PairsConfig, root: Path) -> Path:
     """Where the pairs are.
 
     Raises:
@@ -181,7 +200,7 @@ def pairs_file(objective: DpoConfig, root: Path) -> Path:
 STAGE = StageSpec(
     name="adapt",
     order=35,
-    version="1",
+    version="2",
     config=AdaptConfig,
     run="genwright.stages.adapt.run:run",
     inputs=("dataset", "codec", "model"),

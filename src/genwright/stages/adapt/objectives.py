@@ -9,7 +9,7 @@ from genwright.families.distilled import DistilledTuning
 from genwright.families.store import load_family
 from genwright.families.tuning import SupervisedTuning
 from genwright.nets.transformer import Transformer
-from genwright.stages.adapt.config import AdaptConfig, DistilConfig, DpoConfig, GrpoConfig
+from genwright.stages.adapt.config import AdaptConfig, DistilConfig, GrpoConfig, PairsConfig
 from genwright.stages.adapt.material import Material, Splits
 from genwright.stages.adapt.model import Adaptable
 from genwright.stages.adapt.pairs import pair_material
@@ -26,7 +26,7 @@ def make_material(
         DataError: there are no pairs, or they cannot be read.
     """
     objective = config.objective
-    if isinstance(objective, DpoConfig):
+    if isinstance(objective, PairsConfig):
         return pair_material(objective, context, adaptable=adaptable, splits=splits, codec=codec)
     if isinstance(objective, GrpoConfig):
         return reward_material(objective, context, adaptable=adaptable, splits=splits, codec=codec)

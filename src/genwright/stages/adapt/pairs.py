@@ -12,10 +12,10 @@ import torch
 from genwright.core import Context, DataError
 from genwright.core.rng import derive_seed
 from genwright.families.answers import Drawing, draw_answers
-from genwright.families.preference import Pairs, PreferenceTuning
-from genwright.families.tuning import per_sequence
+from genwright.families.preference import GoodOrBadTuning, OddsTuning, Pairs, PreferenceTuning
+from genwright.families.tuning import Tuning, per_sequence
 from genwright.modalities.chat.verifiers import verify
-from genwright.stages.adapt.config import DpoConfig, pairs_file
+from genwright.stages.adapt.config import DpoConfig, KtoConfig, OrpoConfig, PairsConfig, pairs_file
 from genwright.stages.adapt.material import Material, Splits
 from genwright.stages.adapt.model import Adaptable
 from genwright.stages.adapt.samples import Sample
@@ -54,11 +54,11 @@ class PairFeed:
         """Rows first .. first + count - 1 of the whole training."""
         reference = self._reference[torch.from_numpy(self.numbers(first, count=count))]
         packed = self.feed.take(first, count=count)
-        return Pairs(packed, reference.to(packed.ids.device))
+        return Pairs(packed, reference.to(packed.ids.device), len(packed) // count)
 
 
 def pair_material(
-    objective: DpoConfig, context: Context, *, adaptable: Adaptable, splits: Splits, codec: Any
+    objective: PairsConfig, context: Context, *, adaptable: Adaptable, splits: Splits, codec: Any
 ) -> Material:
     """Pairs to train on and to look at.
 
@@ -75,19 +75,28 @@ def pair_material(
         held_out = int(objective.held_out * len(read))
         found = {"train": read[: len(read) - held_out], "validation": read[len(read) - held_out :]}
     context.progress.say(f"  {len(found['train'])} pairs to learn from")
-    tuning = PreferenceTuning(adaptable.net, beta=objective.beta)
+    tuning = _tuning(objective, adaptable)
     feeds = {
         name: _feed(pairs, tuning, context, codec=codec, shuffle=name == "train", adaptable=adaptable)
         for name, pairs in found.items()
         if pairs or name == "train"
     }
     longest = int(feeds["train"].sequences.sizes.max())
-    return Material(tuning, feeds["train"], feeds.get("validation"), "pair", row_tokens=2 * longest)
+    return Material(tuning, feeds["train"], feeds.get("validation"), "pair", row_tokens=tuning.per_row * longest)
+
+
+def _tuning(objective: PairsConfig, adaptable: Adaptable) -> PreferenceTuning | OddsTuning | GoodOrBadTuning:
+    if isinstance(objective, DpoConfig):
+        return PreferenceTuning(adaptable.net, beta=objective.beta)
+    if isinstance(objective, KtoConfig):
+        return GoodOrBadTuning(adaptable.net, beta=objective.beta, bad=objective.bad)
+    assert isinstance(objective, OrpoConfig)
+    return OddsTuning(adaptable.net, weight=objective.weight)
 
 
 def _feed(
     pairs: Sequence[Preference],
-    tuning: PreferenceTuning,
+    tuning: PreferenceTuning | OddsTuning | GoodOrBadTuning,
     context: Context,
     *,
     codec: Any,
@@ -96,12 +105,14 @@ def _feed(
 ) -> PairFeed:
     longest = adaptable.family.shape.context_tokens + 1
     items: list[tuple[Sequence[int], int]] = []
-    for pair in pairs:
-        both = [_encoded(pair.question, text, codec) for text in (pair.chosen, pair.rejected)]
-        if all(len(tokens) <= longest for tokens, _ in both):
-            items += both
-    sequences = Sequences.of(items)
-    feed = PackedFeed(sequences, seed=context.seed_for("rows"), device=context.device, shuffle=shuffle, in_row=2)
+    for place, pair in enumerate(pairs):
+        # The third is an answer to another question, for what needs one.
+        answers = (pair.chosen, pair.rejected, pairs[(place + 1) % len(pairs)].chosen)[: tuning.per_row]
+        row = [_encoded(pair.question, text, codec) for text in answers]
+        if all(len(tokens) <= longest for tokens, _ in row):
+            items += row
+    sequences, seed = Sequences.of(items), context.seed_for("rows")
+    feed = PackedFeed(sequences, seed=seed, device=context.device, shuffle=shuffle, in_row=tuning.per_row)
     return PairFeed(feed, reference=_worth(sequences, tuning, context))
 
 
@@ -111,7 +122,7 @@ def _encoded(question: Messages, text: str, codec: Any) -> tuple[Sequence[int], 
 
 
 @torch.no_grad()
-def _worth(sequences: Sequences, tuning: PreferenceTuning, context: Context) -> torch.Tensor:
+def _worth(sequences: Sequences, tuning: Tuning, context: Context) -> torch.Tensor:
     """The log-probability of each sequence's learned tokens before training."""
     tuning.eval()
     rows = PackedFeed(sequences, seed=0, device=context.device, shuffle=False)
@@ -122,7 +133,7 @@ def _worth(sequences: Sequences, tuning: PreferenceTuning, context: Context) -> 
     return torch.cat(found)
 
 
-def _read(objective: DpoConfig, context: Context) -> Iterator[Preference]:
+def _read(objective: PairsConfig, context: Context) -> Iterator[Preference]:
     path = pairs_file(objective, context.root)
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
@@ -142,7 +153,7 @@ def _read(objective: DpoConfig, context: Context) -> Iterator[Preference]:
 
 
 def _made(
-    samples: Sequence[Sample], objective: DpoConfig, context: Context, *, adaptable: Adaptable, codec: Any
+    samples: Sequence[Sample], objective: PairsConfig, context: Context, *, adaptable: Adaptable, codec: Any
 ) -> Iterator[Preference]:
     """One pair of each question that has a right and a wrong answer."""
     stops = frozenset({codec.eos_id, *codec.stop_ids})

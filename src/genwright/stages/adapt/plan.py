@@ -8,11 +8,11 @@ from genwright.stages.adapt.config import AdaptConfig
 from genwright.stages.adapt.material import Material
 from genwright.trainer import BudgetConfig, TrainerConfig
 
-BATCH_SAMPLES = {"sft": 16, "distil": 16, "dpo": 8, "grpo": 4}
+BATCH_SAMPLES = {"sft": 16, "distil": 16, "dpo": 8, "kto": 8, "orpo": 8, "grpo": 4}
 # Assumption: activations of so many tokens, at 135 million parameters some 7 GiB, fit beside the weights.
 MICRO_BATCH_TOKENS = 4096
 # For adapters; every weight moves ten times slower. Assumptions, not tuned here.
-RATES = {"sft": 5e-4, "distil": 5e-4, "dpo": 5e-5, "grpo": 5e-5}
+RATES = {"sft": 5e-4, "distil": 5e-4, "dpo": 5e-5, "kto": 5e-5, "orpo": 5e-5, "grpo": 5e-5}
 FULL = 0.1
 
 

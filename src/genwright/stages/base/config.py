@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from genwright.core import CapabilityError, Config, SpecError, StageSpec, component
 from genwright.modalities.files.config import FilesConfig
-
-HUB = "hf:"
+from genwright.modalities.files.hub import HUB
+from genwright.systems.manifest import Engine
 
 
 class BaseConfig(Config):
@@ -20,7 +20,7 @@ class BaseConfig(Config):
     package (`package:NAME==VERSION!MEMBER`) or archive; or `hf:NAME`, downloaded in safetensors from the hub, at
     `revision`. `sha256` pins an archive. `context_tokens` bounds what is read at once (None: the model's own, at most
     2,048). `document_mark` is the token before and behind a text (None: the tokenizer's begin and end marks).
-    `keep = "gguf"` keeps a GGUF file as it came, quantised, and llama.cpp answers by it.
+    `keep = "gguf"` keeps a GGUF file as it came, quantised, and llama.cpp answers by it, or OpenVINO (`engine`).
     """
 
     path: str = Field(min_length=1)
@@ -30,6 +30,7 @@ class BaseConfig(Config):
     context_tokens: int | None = Field(default=None, ge=8, le=1 << 20)
     document_mark: str | None = None
     keep: Literal["weights", "gguf"] = "weights"
+    engine: Engine = "llama.cpp"
 
     @model_validator(mode="after")
     def _well_formed(self) -> Self:
@@ -39,6 +40,8 @@ class BaseConfig(Config):
             raise ValueError("revision is of a model on the hub (path = 'hf:NAME')")
         if self.keep == "gguf" and not self.path.endswith(".gguf"):
             raise ValueError("keep = 'gguf' is for a path that ends in .gguf")
+        if self.engine == "openvino" and self.keep != "gguf":
+            raise ValueError("engine = 'openvino' runs a GGUF file: keep = 'gguf'")
         return self
 
     @property
@@ -72,7 +75,7 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
 STAGE = StageSpec(
     name="base",
     order=15,
-    version="2",
+    version="3",
     config=BaseConfig,
     run="genwright.stages.base.run:run",
     inputs=(),

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from genwright.core import DataError, load_reference
+from genwright.core import DataError
 from genwright.core.digest import file_digest, json_digest
 from genwright.core.stage import Progress
+from genwright.modalities.files.hub import model_of_hub
 from genwright.modalities.files.packages import fetch, identity
 from genwright.modalities.files.sources import list_files
-from genwright.stages.base.config import HUB, BaseConfig
+from genwright.stages.base.config import BaseConfig
 
 WEIGHTS, GGUF = ".safetensors", ".gguf"
-# Of a repository on the hub nothing else is downloaded: no pickled weights, no code.
-PATTERNS = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def find(config: BaseConfig, /, *, root: Path, progress: Progress) -> Place:
         DataError: there is no model, or it cannot be had.
     """
     if config.is_hub:
-        return Place(_from_hub(config, progress), None)
+        return Place(model_of_hub(config.path, revision=config.revision, progress=progress), None)
     fetch([config.source], progress=progress)
     files = list_files(config.source, root=root)
     packed = [file.path for file in files if file.path.suffix == GGUF]
@@ -64,16 +63,3 @@ def find(config: BaseConfig, /, *, root: Path, progress: Progress) -> Place:
             hint="convert pickled weights (.bin, .pt) to safetensors elsewhere; they are not read here",
         )
     return Place(folders.pop(), None)
-
-
-def _from_hub(config: BaseConfig, progress: Progress) -> Path:
-    download = load_reference("huggingface_hub:snapshot_download", extra="pretrained")
-    name = config.path.removeprefix(HUB)
-    with progress.task(f"download {name}", total=None):
-        try:
-            return Path(download(name, revision=config.revision, allow_patterns=list(PATTERNS)))
-        except (OSError, ValueError) as error:  # the library's errors derive from these
-            raise DataError(
-                f"{config.path} cannot be had ({type(error).__name__}: {str(error).splitlines()[0]})",
-                hint="look at the name, or give a local folder or a GGUF file",
-            ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import shutil
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import torch
 from tokenizers import Tokenizer
 
 from genwright.core import (
+    CapabilityError,
     ClaimDraft,
     Context,
     DataError,
@@ -27,10 +29,13 @@ from genwright.families import AutoregressiveConfig
 from genwright.families.store import GGUF, build_family, save_family, write_description
 from genwright.measure import write_scores
 from genwright.modalities.text.pretrained import PretrainedCodec
+from genwright.nets.config import TransformerConfig
 from genwright.nets.hf import net_tensors, transformer_config
+from genwright.nets.wrapped_config import WrappedConfig
 from genwright.stages.base.config import BaseConfig
 from genwright.stages.base.loaded import Loaded, from_gguf
 from genwright.stages.base.places import Place, find
+from genwright.systems.manifest import choose_engine
 
 MOST_CONTEXT = 2048
 # Any texts do: what is compared is two ways to compute the same numbers.
@@ -64,6 +69,7 @@ def run(config: BaseConfig, context: Context, /) -> StageResult:
         assert place.gguf is not None, "the config asks for a path that ends in .gguf"
         write_description(folder, config=settings, shape=shape, facts={**facts, "file_type": "as it came"})
         shutil.copyfile(place.folder / place.gguf, folder / GGUF)
+        choose_engine(config.engine, folder)
     else:
         save_family(folder, config=settings, shape=shape, tensors=family.state_dict(), facts=facts)
     codec.save(codec_folder)
@@ -76,6 +82,9 @@ def run(config: BaseConfig, context: Context, /) -> StageResult:
     }
     return StageResult(artifacts, CLAIMS)
 
+
+MOST_DIFFERENT = 0.01
+"""In nats; rounding stays below a thousandth."""
 
 CLAIMS = (
     ClaimDraft("model", "parameters", "parameters", "base_scores", Derivation("max", {"value": "num_parameters"})),
@@ -157,7 +166,7 @@ def _stops(loaded: Loaded, tokenizer: Tokenizer, marks: Mapping[str, str]) -> li
 
 
 def _family(loaded: Loaded, codec: PretrainedCodec, config: BaseConfig) -> tuple[Any, TokenShape, AutoregressiveConfig]:
-    net = transformer_config(loaded.settings)
+    net = _net(loaded)
     longest = int(loaded.settings.get("max_position_embeddings", MOST_CONTEXT))
     context = config.context_tokens or min(longest, MOST_CONTEXT)
     if context > longest:
@@ -165,8 +174,18 @@ def _family(loaded: Loaded, codec: PretrainedCodec, config: BaseConfig) -> tuple
     shape = TokenShape(codec.vocab_size, codec.bos_id, codec.eos_id, context)
     settings = AutoregressiveConfig(net=net)
     family = build_family(settings, shape=shape).eval()
-    family.net.load_state_dict(net_tensors(loaded.model.state_dict(), tied=net.tied_head))
+    theirs = loaded.model.state_dict()
+    own = family.net.tensors_of(theirs) if isinstance(net, WrappedConfig) else net_tensors(theirs, tied=net.tied_head)
+    family.net.load_state_dict(own)
     return family, shape, settings
+
+
+def _net(loaded: Loaded) -> TransformerConfig | WrappedConfig:
+    """The net of this house where the model has its layout, else the library's own layers."""
+    try:
+        return transformer_config(loaded.settings)
+    except CapabilityError:
+        return WrappedConfig(settings=json.loads(loaded.model.config.to_json_string(use_diff=False)))
 
 
 def _compared(loaded: Loaded, family: Any, codec: PretrainedCodec, text: str) -> dict[str, Any]:
@@ -176,5 +195,10 @@ def _compared(loaded: Loaded, family: Any, codec: PretrainedCodec, text: str) ->
     difference = float((theirs - ours).abs().max())
     if not math.isfinite(difference):
         raise DataError("the model's logits are not finite", hint="its weights are damaged")
+    if difference > MOST_DIFFERENT:
+        raise CapabilityError(
+            f"the model's logits are {difference:.2g} nats from those of its last hidden state times its output matrix",
+            hint="it changes its logits (a soft cap, a scale), which the losses and decoders here do not",
+        )
     own = family.token_log_prob(Tokens(ids)).sum()
     return {"text": text, "tokens": ids.shape[1] - 1, "logit_difference": difference, "nats": -float(own)}

@@ -13,6 +13,7 @@ from genwright.core import DataError, load_reference
 from genwright.families.store import WEIGHTS, load_family, write_description
 from genwright.nets.packed import Bits, Packed, group_for, to_tensors
 from genwright.stages.compress.config import CompressConfig
+from genwright.systems.manifest import choose_engine
 
 BITS: Mapping[str, Bits] = {"int8": 8, "int4": 4}
 
@@ -31,6 +32,7 @@ def quantise(config: CompressConfig, *, model: Path, codec: Path, out: Path) -> 
     if config.type not in BITS:
         save = load_reference("genwright.families.gguf_store:save_gguf_family", extra="gguf")
         save(out, family=family, codec_folder=codec, file_type=config.type, facts=facts)
+        choose_engine(config.engine, out)
         return num_parameters
     write_description(out, config=family.config, shape=family.shape, facts=facts)
     save_file(_packed(tensors, config), out / WEIGHTS)

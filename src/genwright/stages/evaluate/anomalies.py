@@ -9,14 +9,14 @@ from typing import Any
 import pyarrow as pa
 
 from genwright.core import ClaimDraft, Context, DataError, Derivation
-from genwright.core.protocols import RowModality, Unreadable
+from genwright.core.protocols import ModelledModality, Unreadable
 from genwright.systems.rows import RowSystem
 
 SCORES = {"surprise": "by negative log-likelihood", "rebuilt": "by reconstruction error"}
 
 
 def anomaly_rows(
-    config: Any, context: Context, *, system: RowSystem, modality: RowModality, test: pa.Table
+    config: Any, context: Context, *, system: RowSystem, modality: ModelledModality, test: pa.Table
 ) -> list[dict[str, Any]]:
     """A row per held-out sample and per sample of `anomalies`, at most as many of these, with the scores there are.
 
@@ -70,7 +70,7 @@ def _untold(table: pa.Table, system: RowSystem) -> pa.Table:
     return table.drop_columns([name for name in told if name in table.column_names])
 
 
-def _read(source: Any, modality: RowModality, root: Path, *, most: int) -> pa.Table:
+def _read(source: Any, modality: ModelledModality, root: Path, *, most: int) -> pa.Table:
     held: list[pa.Table] = []
     for table in _legal(source, modality, root):
         held.append(table.slice(0, most - sum(map(len, held))))
@@ -81,7 +81,7 @@ def _read(source: Any, modality: RowModality, root: Path, *, most: int) -> pa.Ta
     return pa.concat_tables(held)
 
 
-def _legal(source: Any, modality: RowModality, root: Path) -> Iterator[pa.Table]:
+def _legal(source: Any, modality: ModelledModality, root: Path) -> Iterator[pa.Table]:
     for table in modality.read(source, root=root):
         if not isinstance(table, Unreadable):
             legal = table.filter(pa.array([why is None for why in modality.validate(table)], pa.bool_()))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from genwright.core.protocols import RowModality
+from genwright.core.protocols import ModelledModality
 
 MOST_SAMPLES = 500
 
 
-def reached(made: pa.Table, held_out: pa.Table, modality: RowModality, /) -> list[bool | None]:
+def reached(made: pa.Table, held_out: pa.Table, modality: ModelledModality, /) -> list[bool | None]:
     """For each made sample, whether the held-out sample nearest to it is nearest to none before it.
 
     Of legal samples only, and of the first 500 beside as many held-out ones; None for the others. A system that has

@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, create_model, model_validator
 
-from genwright.core import Config, StageSpec, component_field, modality_component
+from genwright.core import Config, StageSpec, component_field, trained_on
 from genwright.families import SamplingConfig
 from genwright.systems.manifest import PropertiesManifest
 
@@ -112,7 +112,7 @@ class AnswerEvaluateConfig(Config):
 
 def config_for(modality: str, /) -> type[Config]:
     """The settings for a modality, with its own metrics."""
-    entry = modality_component(modality)
+    entry = trained_on(modality, stage="evaluate")
     if entry.metrics is None:
         return EvaluateConfig
     if entry.answers:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genwright.core import CapabilityError, ClaimDraft, DataError, Derivation
-from genwright.core.protocols import RowModality
+from genwright.core.protocols import ModelledModality
 from genwright.stages.evaluate.config import PropertiesConfig
 from genwright.systems.properties import Predictions, PropertyHead, fit_head
 from genwright.systems.rows import RowSystem
@@ -21,7 +21,7 @@ Splits = dict[str, pa.Table]
 
 
 def fit_properties(
-    config: PropertiesConfig, splits: Splits, /, *, system: RowSystem, modality: RowModality
+    config: PropertiesConfig, splits: Splits, /, *, system: RowSystem, modality: ModelledModality
 ) -> PropertyHead:
     """The head, fitted on train samples; intervals and domain follow from the validation split.
 
@@ -42,7 +42,7 @@ def fit_properties(
 
 
 def property_rows(
-    config: PropertiesConfig, splits: Splits, /, *, system: RowSystem, modality: RowModality
+    config: PropertiesConfig, splits: Splits, /, *, system: RowSystem, modality: ModelledModality
 ) -> list[dict[str, Any]]:
     """A row per held-out sample, property and predictor; what has no such number has no row."""
     train, calibration, test = _used(config, splits, modality)
@@ -162,7 +162,7 @@ class _Drafts:
         return ClaimDraft(**{**vars(draft), "label": how})
 
 
-def _used(config: PropertiesConfig, splits: Splits, modality: RowModality) -> tuple[pa.Table, pa.Table, pa.Table]:
+def _used(config: PropertiesConfig, splits: Splits, modality: ModelledModality) -> tuple[pa.Table, pa.Table, pa.Table]:
     """The rows that are fitted, calibrated and tested on, with their numbers; splits come in random order."""
     sizes = {"train": config.fit_rows, "validation": config.fit_rows, "test": config.test_rows}
     rows = (splits[split].slice(0, size) for split, size in sizes.items())
@@ -172,7 +172,7 @@ def _used(config: PropertiesConfig, splits: Splits, modality: RowModality) -> tu
     return train, calibration, test
 
 
-def _with_computed(rows: pa.Table, names: Sequence[str], modality: RowModality) -> pa.Table:
+def _with_computed(rows: pa.Table, names: Sequence[str], modality: ModelledModality) -> pa.Table:
     """Rows with the numbers that the dataset lacks and the modality computes."""
     wanted = [name for name in names if name in _computed(modality) and name not in rows.column_names]
     if wanted:
@@ -181,11 +181,11 @@ def _with_computed(rows: pa.Table, names: Sequence[str], modality: RowModality) 
     return rows
 
 
-def _computed(modality: RowModality) -> tuple[str, ...]:
+def _computed(modality: ModelledModality) -> tuple[str, ...]:
     return tuple(getattr(modality, "computes", ()))
 
 
-def _check(rows: pa.Table, name: str, modality: RowModality) -> None:
+def _check(rows: pa.Table, name: str, modality: ModelledModality) -> None:
     if name not in rows.column_names:
         there = [column for column in rows.column_names if _is_number(rows, column)]
         known = ", ".join(dict.fromkeys([*there, *_computed(modality)]))
@@ -217,7 +217,7 @@ def _embedded(system: RowSystem, rows: pa.Table, config: PropertiesConfig) -> ND
 
 
 def _alike(
-    config: PropertiesConfig, modality: RowModality, train: pa.Table, calibration: pa.Table, test: pa.Table
+    config: PropertiesConfig, modality: ModelledModality, train: pa.Table, calibration: pa.Table, test: pa.Table
 ) -> NDArray[np.bool_] | None:
     """Which held-out samples are as near to train, by the modality's own distance, as most calibration samples are."""
     if config.likeness == "off":

@@ -22,7 +22,7 @@ from genwright.core import (
     modality_component,
 )
 from genwright.core.digest import entries_digest, folder_entries
-from genwright.core.protocols import Candidate, RowModality
+from genwright.core.protocols import Candidate, ModelledModality
 from genwright.families.store import build_family
 from genwright.measure import write_scores
 from genwright.modalities.dataset import read_rows
@@ -56,7 +56,7 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
             "the test split is empty, so nothing can be evaluated", hint="raise data.split.test, or add data"
         )
     folder = context.folder("system")
-    modality: RowModality = modality_component(context.modality).load()()
+    modality: ModelledModality = modality_component(context.modality).load()()
     system = _system(config, context, splits, modality, folder)
     candidates = _candidates(config, context, splits, system)
     context.progress.say(f"  measuring {len(candidates)} sets of samples")
@@ -81,7 +81,7 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
 
 
 def _system(
-    config: Any, context: Context, splits: dict[str, pa.Table], modality: RowModality, folder: Path
+    config: Any, context: Context, splits: dict[str, pa.Table], modality: ModelledModality, folder: Path
 ) -> RowSystem:
     """The system in `folder`, with a head for the properties that it is to predict."""
     inputs = {artifact.digest: artifact.path for artifact in context.inputs.values()}
@@ -163,7 +163,7 @@ def _slices(rows: pa.Table) -> Iterator[pa.Table]:
     return (rows.slice(at, ROWS_AT_ONCE) for at in range(0, len(rows), ROWS_AT_ONCE))
 
 
-def _write_samples(rows: pa.Table, modality: RowModality, folder: Path, system: Path) -> None:
+def _write_samples(rows: pa.Table, modality: ModelledModality, folder: Path, system: Path) -> None:
     modality.write(rows, folder)
     preview = modality.preview(rows, folder / "preview")
     body = {"system": entries_digest(folder_entries(system)), "samples": [], "preview": preview.name}
@@ -174,7 +174,7 @@ def _own_scores(
     candidates: Sequence[Candidate],
     splits: dict[str, pa.Table],
     system: RowSystem,
-    modality: RowModality,
+    modality: ModelledModality,
     config: Any,
     *,
     more: Sequence[dict[str, Any]] = (),

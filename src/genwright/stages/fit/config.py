@@ -5,7 +5,16 @@ from typing import Any
 
 from pydantic import Field, create_model
 
-from genwright.core import CapabilityError, Config, SpecError, StageSpec, component, component_field, modality_component
+from genwright.core import (
+    CapabilityError,
+    Config,
+    SpecError,
+    StageSpec,
+    component,
+    component_field,
+    modality_component,
+    trained_on,
+)
 from genwright.modalities.conditioning import ConditionConfig
 
 _Codec: Any = component_field("codecs")
@@ -20,7 +29,7 @@ class FitConfig(Config):
 
 def config_for(modality: str, /) -> type[Config]:
     """The settings for a modality: samples that stand for themselves can be conditioned on their columns."""
-    if not modality_component(modality).rows:
+    if not trained_on(modality, stage="fit").rows:
         return FitConfig
     return create_model(
         "RowFitConfig", __base__=FitConfig, codec=(_Codec, ...), condition=(tuple[ConditionConfig, ...], ())

@@ -18,7 +18,7 @@ from genwright.core import (
     load_reference,
     modality_component,
 )
-from genwright.core.protocols import RowCodec, RowModality
+from genwright.core.protocols import ModelledModality, RowCodec
 from genwright.measure import write_scores
 from genwright.modalities.codec import Conditioned
 from genwright.modalities.condition import Conditioner
@@ -76,7 +76,7 @@ def fit_rows(config: Any, context: Context, /) -> StageResult:
     return StageResult(artifacts, CLAIMS)
 
 
-def _round_trip(codec: RowCodec, modality: RowModality, dataset: Path) -> dict[str, list[Any]]:
+def _round_trip(codec: RowCodec, modality: ModelledModality, dataset: Path) -> dict[str, list[Any]]:
     """One row per held-out sample: whether it comes back as the same."""
     columns: dict[str, list[Any]] = {"id": [], "group": [], "split": [], "exact": []}
     for split in ("validation", "test"):

@@ -9,12 +9,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from genwright.core.claim import Claim
 from genwright.core.stage import Context
-from genwright.stages.release.config import ReleaseConfig
+from genwright.stages.release.config import PARTS, ReleaseConfig
 from genwright.stages.release.gates import text
 
 TEMPLATES = Path(__file__).parent
-TASKS = {"text": "text-generation", "passage": "text-generation", "image": "unconditional-image-generation"}
-MEASURING = ("evaluate", "stylise")  # stages whose claims are of the system
+TASKS = {
+    "text": "text-generation",
+    "passage": "text-generation",
+    "image": "unconditional-image-generation",
+    "document": "question-answering",
+}
+MEASURING = ("evaluate", "stylise", "index", "answer")  # stages whose claims are of the system
 
 
 def model_card(config: ReleaseConfig, context: Context, verdict: Mapping[str, Any], /) -> str:
@@ -26,6 +31,7 @@ def model_card(config: ReleaseConfig, context: Context, verdict: Mapping[str, An
         task=TASKS.get(context.modality, "other"),
         system=context.inputs["system"].digest,
         inputs=context.inputs,
+        parts=[(slot, context.inputs[slot].digest) for slot in (*PARTS, "dataset") if slot in context.inputs],
         verdict=verdict,
         stages=by_stage,
         results=[claim for stage in MEASURING for claim in by_stage.get(stage, []) if claim.headline],

@@ -24,14 +24,17 @@ class ReleaseConfig(Config):
     tags: tuple[str, ...] = Field(default=("genwright",))
 
 
+PARTS = ("model", "codec", "index", "encoder", "grounding")
+"""Slots of what a system may be made of."""
+
 STAGE = StageSpec(
     name="release",
     order=90,
-    version="1",
+    version="2",
     config=ReleaseConfig,
     run="genwright.stages.release.run:run",
-    inputs=("system", "scores", "model", "codec", "dataset"),
-    optional=("data_scores", "codec_scores", "training_log", "samples", "generation_scores"),
+    inputs=("system", "scores", "dataset"),
+    optional=(*PARTS, "data_scores", "codec_scores", "training_log", "samples", "generation_scores"),
     outputs={"release": "release"},
     fixed="genwright.stages.release.policy:read_policy",
     judges=True,

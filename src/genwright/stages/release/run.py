@@ -10,11 +10,9 @@ from genwright.core.digest import canonical_json, file_digest, folder_entries, j
 from genwright.core.stage import Context, Produced, StageResult
 from genwright.measure import write_scores
 from genwright.stages.release.card import claims_page, model_card
-from genwright.stages.release.config import ReleaseConfig
+from genwright.stages.release.config import PARTS, ReleaseConfig
 from genwright.stages.release.gates import Outcome, judge, reason
 from genwright.stages.release.policy import Policy
-
-CHECKED = ("system", "model", "codec")
 
 
 def run(config: ReleaseConfig, context: Context, /) -> StageResult:
@@ -84,7 +82,7 @@ def _write(config: ReleaseConfig, context: Context, verdict: dict[str, Any]) -> 
 
 def _checksums(context: Context, folder: Path) -> str:
     """`sha256sum -c` lines, paths relative to the store (`objects/`), then those of the release itself."""
-    artifacts = [context.inputs[slot] for slot in CHECKED]
+    artifacts = [context.inputs[slot] for slot in ("system", *PARTS) if slot in context.inputs]
     lines = [
         f"{entry.sha256}  ../../{artifact.digest[:2]}/{artifact.digest}/{entry.path}"
         for artifact in artifacts

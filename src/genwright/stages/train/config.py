@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from genwright.core import Config, StageSpec, component, component_field, modality_component
+from genwright.core import Config, StageSpec, component, component_field, modality_component, trained_on
 from genwright.nets import Size
 from genwright.trainer import TrainerConfig
 
@@ -27,6 +27,7 @@ class TrainConfig(Config):
 
 def settle(section: Mapping[str, Any], table: Mapping[str, Any], modality: str) -> Mapping[str, Any]:
     """The section with the family that does the asked one's work on what the codec makes (a GAN over latents)."""
+    trained_on(modality, stage="train")
     family = section.get("family", "autoregressive")
     own = {"kind": family} if isinstance(family, str) else dict(family)
     entry = component("families", str(own.get("kind")))

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from genwright.modalities.text.config import SourceConfig
+from genwright.modalities.text.config import ReadingConfig, SourceConfig
 from genwright.modalities.text.readers.plain import read_python
 from genwright.modalities.text.records import Record, UnreadableError, decode, read_all
 from genwright.modalities.text.sources import SourceFile
@@ -15,13 +15,21 @@ def read_python_dict(file: SourceFile, *, source: SourceConfig) -> Iterator[Reco
     Raises:
         UnreadableError: the file is not Python, or assigns no such dictionary.
     """
-    data = read_all(file.path, limit_bytes=source.max_document_bytes)
-    text = decode(data, where=str(file.path), source=source)
-    entries = list(_first_dictionary(text, file).items())
+    entries = list(python_dictionary(file, source=source).items())
     if source.order == "shortest-first":
         entries.sort(key=lambda entry: len(entry[1]))
     for key, value in entries:
         yield Record(key, value)
+
+
+def python_dictionary(file: SourceFile, *, source: ReadingConfig) -> dict[str, str]:
+    """The texts of the first dictionary of texts that the module assigns, by their keys.
+
+    Raises:
+        UnreadableError: the file is not Python, or assigns no such dictionary.
+    """
+    data = read_all(file.path, limit_bytes=source.max_document_bytes)
+    return _first_dictionary(decode(data, where=str(file.path), source=source), file)
 
 
 def read_docstrings(file: SourceFile, *, source: SourceConfig) -> Iterator[Record | UnreadableError]:

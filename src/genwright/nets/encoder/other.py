@@ -1,0 +1,39 @@
+"""Encoders of other architectures, computed by `transformers`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from genwright.core import DataError, load_reference
+from genwright.nets.encoder.layout import EncoderLayout
+
+
+class OtherNet:
+    """Hidden states by the library's own class; texts of one length go together, so nothing is padded."""
+
+    def __init__(self, layout: EncoderLayout, /, *, dtype: torch.dtype, device: str) -> None:
+        auto = load_reference("transformers:AutoModel", extra="pretrained")
+        try:
+            model = auto.from_pretrained(
+                layout.folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+            )
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+            first = (str(error).splitlines() or [""])[0]
+            raise DataError(f"{layout.folder} cannot be read as an encoder ({type(error).__name__}: {first})") from None
+        self._model = getattr(model, "encoder", model) if model.config.is_encoder_decoder else model
+        self._model.eval().to(device)
+        self._device = device
+
+    @torch.inference_mode()
+    def __call__(self, texts: Sequence[Sequence[int]], /) -> list[Tensor]:
+        """The last hidden states of each text, in float32."""
+        found: list[Tensor] = []
+        for _, run in groupby(texts, key=len):
+            ids = torch.tensor(list(run), device=self._device)
+            states = self._model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+            found += list(states.float())
+        return found

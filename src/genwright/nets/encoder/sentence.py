@@ -1,0 +1,144 @@
+"""A sentence encoder on this machine: tokens, net, pooling, unit vectors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from tokenizers import Encoding, Tokenizer
+from torch import Tensor
+from torch.nn import functional
+
+from genwright.core import DataError, load_reference
+from genwright.core.digest import file_digest, json_digest
+from genwright.nets.encoder.bert import Bert
+from genwright.nets.encoder.layout import CONFIG, TOKENIZER, EncoderLayout, read_layout
+from genwright.nets.encoder.load import Precision
+from genwright.nets.encoder.protocol import Matrix, Role
+from genwright.nets.precision import has_native_bfloat16
+
+Net = Callable[[Sequence[Sequence[int]]], list[Tensor]]
+BATCH_TOKENS = 2048  # larger batches leave the cache of a core
+
+
+class SentenceEncoder:
+    """Unit vectors of texts. A text's vector is the same to the bit whatever is embedded beside it (on CPU).
+
+    `truncated_tokens` counts the tokens beyond the window that were left out.
+    """
+
+    def __init__(self, layout: EncoderLayout, /, *, precision: Precision = "auto", device: str = "cpu") -> None:
+        if precision == "auto":
+            precision = "bfloat16" if has_native_bfloat16(device) else "float32"
+        self.layout, self.device = layout, device
+        self.precision: str = precision
+        self.window_tokens, self.d = layout.window_tokens, layout.d
+        self.truncated_tokens = 0
+        self._tokenizer = _tokenizer(layout)
+        self.num_special = self._tokenizer.num_special_tokens_to_add(False)
+        self._net = _net(layout, precision, device)
+        self.identity = _identity(layout)
+        self._prefixes = {"query": layout.query_prefix, "document": layout.document_prefix}
+
+    @classmethod
+    def load(cls, folder: Path, /, *, precision: Precision = "auto", device: str = "cpu") -> Self:
+        """The encoder in a folder.
+
+        Raises:
+            DataError: files are missing or broken.
+            CapabilityError: it computes what is not computed here.
+        """
+        return cls(read_layout(folder), precision=precision, device=device)
+
+    def count(self, text: str, /) -> int:
+        """How many tokens a text has, marks not counted."""
+        return len(self._tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids)
+
+    def cut(self, text: str, /) -> tuple[str, int]:
+        """The beginning of a question that fits into the window, and how many tokens were left out."""
+        room = self.window_tokens - self.num_special - self.count(self.layout.query_prefix)
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        if len(encoding.ids) <= room:
+            return text, 0
+        return text[: encoding.offsets[room - 1][1]], len(encoding.ids) - room
+
+    def embed(self, texts: Sequence[str], /, *, role: Role = "document") -> Matrix:
+        """Float32, a row per text; what is longer than the window is cut, and counted."""
+        out = np.zeros((len(texts), self.d), dtype=np.float32)
+        ids = self._ids([self._prefixes[role] + text for text in texts])
+        for batch in _batches(ids):
+            hidden = self._net([ids[at] for at in batch])
+            pooled = torch.stack([_pooled(states, self.layout.pooling) for states in hidden])
+            out[batch] = functional.normalize(pooled, dim=-1).cpu().numpy()
+        return out
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        room = self.window_tokens - self.num_special
+        found: list[list[int]] = []
+        for encoding in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False):
+            self.truncated_tokens += max(0, len(encoding.ids) - room)
+            encoding.truncate(room)
+            marked: Encoding = self._tokenizer.post_process(encoding)
+            found.append(marked.ids)
+        return found
+
+
+def _batches(ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Places of texts that are computed together: by length, so that equal ones stand side by side."""
+    batch: list[int] = []
+    held = 0
+    for at in sorted(range(len(ids)), key=lambda at: (len(ids[at]), at)):
+        if batch and held + len(ids[at]) > BATCH_TOKENS:
+            yield batch
+            batch, held = [], 0
+        batch.append(at)
+        held += len(ids[at])
+    if batch:
+        yield batch
+
+
+def _pooled(states: Tensor, pooling: str) -> Tensor:
+    match pooling:
+        case "mean":
+            return states.mean(dim=0)
+        case "max":
+            return states.max(dim=0).values
+        case "cls":
+            return states[0]
+    return states[-1]
+
+
+def _tokenizer(layout: EncoderLayout) -> Tokenizer:
+    try:
+        tokenizer = Tokenizer.from_file(str(layout.folder / TOKENIZER))
+    except Exception as error:  # the library raises nothing narrower
+        raise DataError(f"{layout.folder / TOKENIZER} cannot be read: {error}") from None
+    tokenizer.no_truncation()  # a file may bring both, as it was trained
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _net(layout: EncoderLayout, precision: str, device: str) -> Net:
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    if layout.architecture != "bert":
+        other: Any = load_reference("genwright.nets.encoder.other:OtherNet", extra="pretrained")
+        found: Net = other(layout, dtype=dtype, device=device)
+        return found
+    config = json.loads((layout.folder / CONFIG).read_bytes())
+    try:
+        tensors = {name: value for path in layout.weights for name, value in load_file(path).items()}
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{layout.folder} has broken weights: {error}") from None
+    return Bert(tensors, config, dtype=dtype, device=device)
+
+
+def _identity(layout: EncoderLayout) -> str:
+    files = [layout.folder / CONFIG, layout.folder / TOKENIZER, *layout.weights]
+    settings = [layout.pooling, layout.window_tokens, layout.query_prefix, layout.document_prefix]
+    return json_digest([settings, [file_digest(path) for path in files]])

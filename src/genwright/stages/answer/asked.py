@@ -1,0 +1,58 @@
+"""Questions with what was found for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from genwright.core import Context, Interrupted
+from genwright.systems.grounded.extract import Candidate
+from genwright.systems.retrieval.passage import Retrieved, Span
+from genwright.systems.retrieval.questions import Question
+
+AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, its passages and their sentences. `removed` says that the answer's passages were left out."""
+
+    question: Question
+    retrieved: Retrieved
+    candidates: Sequence[Candidate]
+    removed: bool
+
+
+def ask(questions: Sequence[Question], system: Any, context: Context, /, *, removed: bool) -> list[Asked]:
+    """What the system finds for each; with `removed`, as if the sections that answer were not there.
+
+    Raises:
+        Interrupted: the user stopped the work.
+    """
+    k = system.grounding.answering.passages
+    done: list[Asked] = []
+    title = f"search {len(questions):,} questions" + (" without their answers" if removed else "")
+    with context.progress.task(title, total=len(questions)) as task:
+        for at in range(0, len(questions), AT_ONCE):
+            if context.should_stop():
+                raise Interrupted("stopped while asking", hint="run again: this stage starts over")
+            part = questions[at : at + AT_ONCE]
+            found = system.index.search_many(
+                [one.text for one in part], k=k, exclude=[_sections(one, system) if removed else () for one in part]
+            )
+            for question, retrieved in zip(part, found, strict=True):
+                done.append(Asked(question, retrieved, system.candidates(retrieved), removed))
+            task.advance(len(part))
+    return done
+
+
+def _sections(question: Question, system: Any) -> list[Span]:
+    """The sections that hold an answer: what stands beside it there often says half of it."""
+    found = []
+    for name, start, end in question.spans:
+        blocks = system.blocks(name)
+        within = {block.section for block in blocks if block.start < end and start < block.end}
+        held = [block for block in blocks if block.section in within]
+        found.append((name, min(block.start for block in held), max(block.end for block in held)))
+    return found

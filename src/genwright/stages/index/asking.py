@@ -1,0 +1,79 @@
+"""The questions that an index is measured by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from genwright.core import Context, DataError
+from genwright.modalities.document import questions as written
+from genwright.modalities.document.asking import constructed
+from genwright.modalities.document.document import Document
+from genwright.modalities.files.config import FilesConfig
+from genwright.modalities.files.sources import list_files
+from genwright.stages.index.config import QuestionsConfig
+from genwright.stages.index.scoring import rank_of, search_all
+from genwright.systems.retrieval.index import Index
+from genwright.systems.retrieval.questions import Question
+
+HAND = "hand"
+
+
+def gather(
+    config: QuestionsConfig, documents: Mapping[str, Document], index: Index, context: Context, /
+) -> list[Question]:
+    """Questions with their halves; those that were made are kept where the search can find what they ask for.
+
+    Raises:
+        DataError: a file of questions is wrong, or two questions have one id.
+    """
+    by_hand = _by_hand(config, documents, context)
+    made = _made(config, documents, context) if config.made == "on" else []
+    kept = [*by_hand, *_found_again(made, index, config, documents, context)]
+    first, _ = written.halves(kept, seed=context.seed_for("halves"))
+    development = {one.id for one in first}
+    return [replace(_placed(one, documents), half="development" if one.id in development else "test") for one in kept]
+
+
+def chosen_by(questions: Sequence[Question], /) -> str:
+    """What is chosen and claimed on first: questions by hand where there are any in both halves, else all."""
+    return HAND if {one.half for one in questions if one.origin == HAND} == {"development", "test"} else "all"
+
+
+def _by_hand(config: QuestionsConfig, documents: Mapping[str, Document], context: Context) -> list[written.Question]:
+    found: list[written.Question] = []
+    for path in config.files:
+        for file in list_files(FilesConfig(path=path), root=context.root):
+            found += written.read_questions(file.path, documents=documents)
+    ids = [one.id for one in found]
+    repeated = next((name for name in ids if ids.count(name) > 1), None)
+    if repeated is not None:
+        raise DataError(f"two questions of index.questions.files have the id '{repeated}'", hint="give each its own")
+    return found
+
+
+def _made(config: QuestionsConfig, documents: Mapping[str, Document], context: Context) -> list[written.Question]:
+    """A draw of those that can be made."""
+    found = constructed(documents[name] for name in sorted(documents))
+    order = np.random.default_rng(context.seed_for("made questions")).permutation(len(found))
+    return [found[int(at)] for at in sorted(order[: config.most_made])]
+
+
+def _found_again(
+    made: Sequence[written.Question],
+    index: Index,
+    config: QuestionsConfig,
+    documents: Mapping[str, Document],
+    context: Context,
+) -> list[written.Question]:
+    """Those whose passage is among the first; for the rest nobody could know what is meant."""
+    asked = [_placed(one, documents) for one in made]
+    found = search_all(index, asked, context, title="ask the questions that were made", k=config.round_trip)
+    return [one for one, question, hit in zip(made, asked, found, strict=True) if rank_of(question, hit) is not None]
+
+
+def _placed(one: written.Question, documents: Mapping[str, Document]) -> Question:
+    spans = tuple(sorted(set(written.places(one, documents=documents))))
+    return Question(one.id, one.text, one.document, spans, one.facts, one.origin)

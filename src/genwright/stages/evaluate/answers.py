@@ -106,14 +106,14 @@ Load = Callable[[], Any]
 
 
 def _system(config: Any, context: Context, folder: Path) -> Load:
-    prompt = context.inputs["prompt"].digest if "prompt" in context.inputs else None
-    manifest = _manifest(config, context, answering(config, context))
-    manifest = manifest.model_copy(update={"prompt": prompt, "draft": drafting(config, context)})
+    manifest = _manifest(config, context, answering(config, context), draft=drafting(config, context))
+    if "prompt" in context.inputs:
+        manifest = manifest.model_copy(update={"prompt": context.inputs["prompt"].digest})
     write_manifest(manifest, folder=folder)
     return lambda: _loaded(folder, context)
 
 
-def _manifest(config: Any, context: Context, model: Artifact) -> Manifest:
+def _manifest(config: Any, context: Context, model: Artifact, *, draft: str | None = None) -> Manifest:
     codec = context.inputs["codec"].digest
     return Manifest(
         backend=backend_of(model.path),
@@ -121,6 +121,7 @@ def _manifest(config: Any, context: Context, model: Artifact) -> Manifest:
         model=model.digest,
         codec=codec,
         sampling=config.sampling,
+        draft=draft,
     )
 
 

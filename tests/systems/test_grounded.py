@@ -127,7 +127,7 @@ def test_a_stream_gives_sources_sentences_and_the_answer(system) -> None:
     events = list(system.ask_stream("How many hours does a cat sleep?"))
     assert isinstance(events[0], Found) and isinstance(events[-1], GroundedAnswer)
     assert tuple(one for one in events if isinstance(one, Sentence)) == events[-1].sentences
-    assert {"search", "read", "extract"} <= set(events[-1].seconds)
+    assert {"embed", "bm25", "dense", "sentences", "extract"} <= set(events[-1].seconds)
 
 
 def test_an_unknown_document_is_told(system) -> None:

@@ -98,8 +98,8 @@ class GroundedSystem:
         """The sources as soon as they are found, sentences as they pass the check, the whole answer last."""
         seconds: dict[str, float] = {}
         rewritten = standalone(question, history)
-        with _timed(seconds, "search"):
-            retrieved = self.index.search(rewritten, k=k or self.grounding.answering.passages, filters=filters)
+        retrieved = self.index.search(rewritten, k=k or self.grounding.answering.passages, filters=filters)
+        seconds |= retrieved.seconds
         yield Found(retrieved.passages)
         answer = self.answer(retrieved, history=history, seconds=seconds)
         yield from answer.sentences
@@ -111,7 +111,7 @@ class GroundedSystem:
         """The answer from what was found."""
         seconds = {} if seconds is None else seconds
         passages = retrieved.passages
-        with _timed(seconds, "read"):
+        with _timed(seconds, "sentences"):
             found = self.candidates(retrieved)
             sure = self.sure(retrieved, found)
         base = GroundedAnswer(

@@ -111,7 +111,8 @@ def test_an_answer_stands_on_exact_spans_within_its_words(system) -> None:
     assert num_words(" ".join(one.text for one in answer.sentences)) <= 12
     for one in answer.sentences:
         (cited,) = one.citations
-        assert system.document(cited.document).text[cited.start : cited.end] == cited.quote == one.text
+        assert system.document(cited.document).text[cited.start : cited.end] == cited.quote
+        assert one.text == " ".join(cited.quote.split())
         passage = answer.sources[cited.source - 1]
         assert passage.document == cited.document and passage.start <= cited.start < cited.end <= passage.end
     assert "[1]" in answer.text

@@ -26,6 +26,7 @@ from genwright.systems.requests import Chat
 from genwright.systems.retrieval.passage import Passage, Retrieved
 
 DOCUMENTS_HELD = 256
+AS_IT_STANDS = ("code", "table")  # of all else, line breaks are the document's and not the sentence's
 
 
 class GroundedSystem:
@@ -150,7 +151,7 @@ class GroundedSystem:
         chosen = extract.choose(found, self.grounding.extraction, max_words=answering.max_words, least=answering.least)
         return [
             Sentence(
-                one.text,
+                one.text if one.unit.kind in AS_IT_STANDS else " ".join(one.text.split()),
                 (generate.cite(passages[one.source - 1], one.unit.start, one.unit.end, one.text, source=one.source),),
                 1.0,
             )

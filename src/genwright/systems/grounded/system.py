@@ -107,14 +107,21 @@ class GroundedSystem:
         yield answer
 
     def answer(
-        self, retrieved: Retrieved, /, *, history: Chat = (), seconds: dict[str, float] | None = None
+        self,
+        retrieved: Retrieved,
+        /,
+        *,
+        history: Chat = (),
+        found: Sequence[extract.Candidate] | None = None,
+        seconds: dict[str, float] | None = None,
     ) -> GroundedAnswer:
-        """The answer from what was found."""
+        """The answer from what was found; `found` are its sentences where they are known already."""
         seconds = {} if seconds is None else seconds
         passages = retrieved.passages
-        with _timed(seconds, "sentences"):
-            found = self.candidates(retrieved)
-            sure = self.sure(retrieved, found)
+        if found is None:
+            with _timed(seconds, "sentences"):
+                found = self.candidates(retrieved)
+        sure = self.sure(retrieved, found)
         base = GroundedAnswer(
             retrieved.query, "abstained", (), passages, sure, note=retrieved.degraded, seconds=seconds
         )

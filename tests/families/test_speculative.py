@@ -98,6 +98,37 @@ def test_streams_that_come_and_go_keep_their_tokens() -> None:
     assert [made[number] for number in range(3)] == [[one.token_id for one in row] for row in alone]
 
 
+class Even:
+    """Five even tokens; whoever asks on after them is wrong."""
+
+    def __init__(self):
+        self.taken = []
+
+    @property
+    def done(self):
+        return len(self.taken) == 5
+
+    def allowed(self):
+        assert not self.done
+        return torch.arange(VOCAB) % 2 == 0
+
+    def accept(self, token, /):
+        self.taken.append(token)
+
+
+def test_grammars_bind_guesses_too() -> None:
+    net = net_of(1)
+    asked = [*requests(json_schema="even"), *requests()]
+    plain = decoded(Decoder(net, num_slots=6, context_tokens=CONTEXT, grammars=lambda _: Even()), asked)
+    hurried = SpeculativeDecoder(
+        net, draft=near(net, 2), num_slots=6, context_tokens=CONTEXT, grammars=lambda _: Even()
+    )
+    found = [[one.token_id for one in row] for row in decoded(hurried, asked)]
+    assert found == [[one.token_id for one in row] for row in plain]
+    assert [len(row) for row in found] == [5, 5, 5, 20, 20, 20]
+    assert all(token % 2 == 0 for row in found[:3] for token in row)
+
+
 def test_drafts_that_do_not_fit_are_refused() -> None:
     with pytest.raises(CapabilityError, match="knows 50 tokens"):
         SpeculativeDecoder(net_of(1), draft=net_of(1, vocab_size=50), num_slots=1, context_tokens=CONTEXT)

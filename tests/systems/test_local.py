@@ -8,10 +8,11 @@ import torch
 from genwright.core import CapabilityError, IntegrityError, SpecError
 from genwright.core.protocols import Tokens, TokenShape
 from genwright.families import AutoregressiveConfig, SamplingConfig
+from genwright.families.speculative import SpeculativeDecoder
 from genwright.families.store import build_family, save_family
 from genwright.modalities.text.bytes import BytesCodec
 from genwright.nets import TransformerConfig
-from genwright.systems import Manifest, load_system, read_manifest, write_manifest
+from genwright.systems import Manifest, load_system, parts_of, read_manifest, write_manifest
 from genwright.systems.local import LocalSystem
 from genwright.systems.windows import windows
 
@@ -19,12 +20,12 @@ SHAPE = TokenShape(vocab_size=259, bos_id=256, eos_id=257, context_tokens=16)
 MODEL, CODEC = "a" * 64, "c" * 64
 
 
-def save_model(folder: Path, *, vocab_size: int = 259) -> None:
-    shape = TokenShape(vocab_size, SHAPE.bos_id, SHAPE.eos_id, SHAPE.context_tokens)
+def save_model(folder: Path, *, vocab_size: int = 259, context_tokens: int = 16, seed: int = 2) -> None:
+    shape = TokenShape(vocab_size, SHAPE.bos_id, SHAPE.eos_id, context_tokens)
     net = TransformerConfig(d_model=32, num_layers=2, num_heads=2)
     config = AutoregressiveConfig(net=net).resolve(depth=2, shape=shape)
     family = build_family(config, shape=shape, seed=1)
-    generator = torch.Generator().manual_seed(2)
+    generator = torch.Generator().manual_seed(seed)
     for parameter in family.parameters():
         if parameter.ndim > 1:
             torch.nn.init.normal_(parameter, std=0.15, generator=generator)
@@ -120,3 +121,40 @@ def test_manifest_round_trip(tmp_path: Path) -> None:
 def test_export_needs_no_tokenizer_file(system: LocalSystem, tmp_path: Path) -> None:
     files = {path.name for path in system.export_hf(tmp_path / "hf")}
     assert {"config.json", "model.safetensors"} <= files
+
+
+DRAFT = "d" * 64
+
+
+def with_draft(tmp_path: Path, **draft: int) -> LocalSystem:
+    folders = {MODEL: tmp_path / "model", CODEC: tmp_path / "codec", DRAFT: tmp_path / "draft"}
+    save_model(folders[DRAFT], **draft)
+    return LocalSystem.load(Manifest(model=MODEL, codec=CODEC, draft=DRAFT), locate=folders.__getitem__)
+
+
+def test_a_draft_changes_no_answer(system: LocalSystem, tmp_path: Path) -> None:
+    drafted = with_draft(tmp_path, seed=5)
+    assert isinstance(drafted.decoder(1), SpeculativeDecoder)
+    asked = [system.request("ab", max_tokens=20, seed=seed, stop=["q"]) for seed in range(18)]
+    plain, hurried = system.generate(asked), drafted.generate(asked)
+    assert [(one.text, one.token_ids, one.finish_reason) for one in hurried] == [
+        (one.text, one.token_ids, one.finish_reason) for one in plain
+    ]
+    assert ["".join(drafted.stream(one)) for one in asked[:3]] == [one.text for one in plain[:3]]
+    assert drafted.log_prob(["hello"]) == system.log_prob(["hello"])
+
+
+def test_a_draft_that_reads_less_is_refused(system: LocalSystem, tmp_path: Path) -> None:
+    with pytest.raises(CapabilityError, match="draft reads 8 tokens and the model 16"):
+        with_draft(tmp_path, context_tokens=8)
+
+
+def test_a_draft_is_in_the_digest_only_where_there_is_one(tmp_path: Path) -> None:
+    write_manifest(Manifest(model=MODEL, codec=CODEC), folder=tmp_path)
+    assert b"draft" not in (tmp_path / "manifest.json").read_bytes()
+    drafted = Manifest(model=MODEL, codec=CODEC, draft=DRAFT)
+    write_manifest(drafted, folder=tmp_path)
+    assert read_manifest(tmp_path) == drafted
+    assert parts_of(drafted) == {"model": MODEL, "draft": DRAFT, "codec": CODEC}
+    with pytest.raises(ValueError, match="a draft works with backend 'local'"):
+        Manifest(model=MODEL, codec=CODEC, draft=DRAFT, backend="gguf")

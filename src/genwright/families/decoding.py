@@ -211,7 +211,8 @@ class Decoder:
 
     def _masked(self, logits: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
         """Logits of what a stream's grammar forbids at minus infinity."""
-        bound = [(row, stream.matcher) for row, stream in enumerate(self._streams) if stream.matcher is not None]
+        matchers = [(row, stream.matcher) for row, stream in enumerate(self._streams)]
+        bound = [(row, one) for row, one in matchers if one is not None and not one.done]
         if not bound:
             return logits
         logits = logits.clone()

@@ -24,6 +24,22 @@ from genwright.nets.net import TokenNet
 NUM_GUESSES = 4
 
 
+def check_draft(draft: TokenNet, /, *, net: TokenNet) -> None:
+    """Passes where `draft` can guess for `net`.
+
+    Raises:
+        CapabilityError: they know other tokens, or one of them has no key-value cache that can be cut.
+    """
+    if draft.vocab_size != net.vocab_size:
+        raise CapabilityError(
+            f"the draft knows {draft.vocab_size:,} tokens and the model {net.vocab_size:,}",
+            hint="a draft reads the same tokens",
+        )
+    for one in (net, draft):
+        if not hasattr(one.new_cache(1, max_tokens=8), "extend"):
+            raise CapabilityError("a net without a key-value cache of this house takes no part in it")
+
+
 class SpeculativeDecoder(Decoder):
     """A decoder of `net` that `draft` hurries on by up to `num_guesses` tokens a step.
 
@@ -40,14 +56,7 @@ class SpeculativeDecoder(Decoder):
         grammars: Callable[[str], Matcher] | None = None,
         num_guesses: int = NUM_GUESSES,
     ) -> None:
-        if draft.vocab_size != net.vocab_size:
-            raise CapabilityError(
-                f"the draft knows {draft.vocab_size:,} tokens and the model {net.vocab_size:,}",
-                hint="a draft reads the same tokens",
-            )
-        for one in (net, draft):
-            if not hasattr(one.new_cache(1, max_tokens=8), "extend"):
-                raise CapabilityError("a net without a key-value cache of this house takes no part in it")
+        check_draft(draft, net=net)
         super().__init__(net, num_slots=num_slots, context_tokens=context_tokens, grammars=grammars)
         self._draft = draft.eval()
         self._guesses: Any = draft.new_cache(num_slots, max_tokens=context_tokens)

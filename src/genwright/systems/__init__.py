@@ -8,6 +8,7 @@ from genwright.systems.manifest import (
     Manifest,
     PropertiesManifest,
     backend_of,
+    parts_of,
     read_manifest,
     write_manifest,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "PropertiesManifest",
     "backend_of",
     "load_system",
+    "parts_of",
     "read_manifest",
     "write_manifest",
 ]

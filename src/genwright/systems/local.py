@@ -14,6 +14,7 @@ from genwright.core.protocols import Codec, Tokens
 from genwright.families.autoregressive import Autoregressive
 from genwright.families.decoding import Decoder
 from genwright.families.gguf_store import FileType, write_gguf
+from genwright.families.speculative import SpeculativeDecoder, check_draft
 from genwright.families.store import load_family
 from genwright.modalities.codec import load_codec
 from genwright.nets.export import export_hf
@@ -25,13 +26,20 @@ from genwright.systems.windows import score, windows
 
 
 class LocalSystem(TokenSystem):
-    """Scores and continues texts by torch."""
+    """Scores and continues texts by torch; a `draft` hurries continuations on and changes none."""
 
     def __init__(
-        self, family: Autoregressive, *, codec: Codec, manifest: Manifest, codec_folder: Path, device: str = "cpu"
+        self,
+        family: Autoregressive,
+        *,
+        codec: Codec,
+        manifest: Manifest,
+        codec_folder: Path,
+        device: str = "cpu",
+        draft: Autoregressive | None = None,
     ) -> None:
         super().__init__(codec=codec, manifest=manifest, context_tokens=family.shape.context_tokens)
-        self.family = family
+        self.family, self.draft = family, draft
         self._codec_folder, self._device = codec_folder, device
         self._grammars = Grammars(codec_folder, vocab_size=codec.vocab_size, stop_ids=self.stop_ids)
 
@@ -46,7 +54,8 @@ class LocalSystem(TokenSystem):
                 f"the model knows {family.shape.vocab_size} tokens and the codec {codec.vocab_size}",
                 hint="evaluate the model with the codec it was trained with",
             )
-        return cls(family, codec=codec, manifest=manifest, codec_folder=codec_folder, device=device)
+        draft = None if manifest.draft is None else _draft(locate(manifest.draft), family=family, device=device)
+        return cls(family, codec=codec, manifest=manifest, codec_folder=codec_folder, device=device, draft=draft)
 
     def log_prob(self, texts: Sequence[str], /) -> list[DocumentScore]:
         """How likely each text is, from its begin mark to its end mark."""
@@ -95,7 +104,15 @@ class LocalSystem(TokenSystem):
 
     def decoder(self, num_slots: int, /) -> Decoder:
         """A decoder over the model, for callers that batch on their own."""
-        return self.family.decoder(num_slots, grammars=self._grammars)
+        if self.draft is None:
+            return self.family.decoder(num_slots, grammars=self._grammars)
+        return SpeculativeDecoder(
+            self.family.net,
+            draft=self.draft.net,
+            num_slots=num_slots,
+            context_tokens=self.context_tokens,
+            grammars=self._grammars,
+        )
 
     def export_hf(self, folder: Path, /) -> tuple[Path, ...]:
         """Writes a folder that `transformers` loads with equal logits.
@@ -125,3 +142,14 @@ class LocalSystem(TokenSystem):
         if file_type not in get_args(FileType):
             raise SpecError(f"there is no GGUF type '{file_type}'", hint=f"choose of {', '.join(get_args(FileType))}")
         write_gguf(self.family, codec_folder=self._codec_folder, out=out, file_type=file_type)
+
+
+def _draft(folder: Path, *, family: Autoregressive, device: str) -> Autoregressive:
+    draft: Autoregressive = load_family(folder, device=device)
+    check_draft(draft.net, net=family.net)
+    if draft.shape.context_tokens < family.shape.context_tokens:
+        raise CapabilityError(
+            f"the draft reads {draft.shape.context_tokens:,} tokens and the model {family.shape.context_tokens:,}",
+            hint="a draft reads at least as much as the model",
+        )
+    return draft

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from genwright.core import Config, IntegrityError
 from genwright.core.digest import canonical_json
@@ -43,7 +43,7 @@ class PropertiesManifest(Config):
 class Manifest(Config):
     """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere.
 
-    `model`, `codec` and `prompt` are digests of artifacts.
+    `model`, `codec`, `prompt` and `draft` are digests of artifacts. The model `draft` guesses what `model` will say.
     """
 
     format: Literal[1] = 1
@@ -54,7 +54,22 @@ class Manifest(Config):
     sampling: SamplingConfig = SamplingConfig()
     drawing: DrawingConfig = DrawingConfig()
     prompt: str | None = Field(default=None, pattern=DIGEST)
+    draft: str | None = Field(default=None, pattern=DIGEST)
     properties: PropertiesManifest | None = None
+
+    @model_validator(mode="after")
+    def _drafts_are_local(self) -> Self:
+        if self.draft is not None and self.backend != "local":
+            raise ValueError(f"a draft works with backend 'local', and this one is '{self.backend}'")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_an_empty_draft(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Systems of before there were drafts keep their digest."""
+        values: dict[str, Any] = dump(self)
+        if values.get("draft") is None:
+            values.pop("draft", None)
+        return values
 
 
 class GroundedManifest(Config):
@@ -73,6 +88,15 @@ class GroundedManifest(Config):
 
 
 AnyManifest = Manifest | GroundedManifest
+
+
+def parts_of(manifest: AnyManifest, /) -> dict[str, str]:
+    """The digests of all artifacts that the system is made of, by what they are in it."""
+    if isinstance(manifest, GroundedManifest):
+        generator = {} if manifest.generator is None else parts_of(manifest.generator)
+        return generator | {name: getattr(manifest, name) for name in ("index", "encoder", "grounding")}
+    named = {name: getattr(manifest, name) for name in ("model", "draft", "codec", "prompt")}
+    return {name: digest for name, digest in named.items() if digest is not None}
 
 
 def backend_of(model: Path, /) -> Literal["local", "gguf", "openvino", "http"]:

@@ -24,11 +24,11 @@ def context(tmp_path, monkeypatch):
 
 def config(*against):
     sides = [SimpleNamespace(name=name, model=model, prompt=None) for name, model in against]
-    return SimpleNamespace(sampling=SamplingConfig(), against=sides)
+    return SimpleNamespace(sampling=SamplingConfig(), against=sides, model=None, draft=None)
 
 
 def test_others_are_loaded_when_they_are_asked(context, monkeypatch):
-    monkeypatch.setattr(answers, "parent", lambda context: None)
+    monkeypatch.setattr(answers, "parent", lambda config, context: None)
     found = answers._others(config(("before", "base"), ("tuned", "adapt")), context)
     assert [(name, label) for name, label, _ in found] == [
         ("before", "reference: before"), ("tuned", "reference: tuned")
@@ -38,7 +38,7 @@ def test_others_are_loaded_when_they_are_asked(context, monkeypatch):
 
 
 def test_a_model_that_nothing_makes_is_named_before_anything_is_loaded(context, monkeypatch):
-    monkeypatch.setattr(answers, "parent", lambda context: None)
+    monkeypatch.setattr(answers, "parent", lambda config, context: None)
     with pytest.raises(SpecError, match=r"'small' asks for the model of \[compress\]"):
         answers._others(config(("before", "base"), ("small", "compress")), context)
     assert context.loaded == []

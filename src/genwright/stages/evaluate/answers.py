@@ -28,7 +28,8 @@ from genwright.measure import write_scores
 from genwright.modalities.chat.baselines import BASELINES
 from genwright.modalities.chat.messages import answer, answered, asked, chats, question
 from genwright.modalities.dataset import read_rows
-from genwright.stages.evaluate.parents import parent
+from genwright.stages.evaluate.drafts import DraftPrompt, draft_claims, measure_draft
+from genwright.stages.evaluate.parents import answering, drafting, parent
 from genwright.systems import Manifest, backend_of, load_system, write_manifest
 from genwright.systems.batches import complete
 from genwright.systems.http.settings import UNPINNED
@@ -56,7 +57,8 @@ def evaluate_answers(config: Any, context: Context, /) -> StageResult:
     modality = modality_component(context.modality).load()()
     folder = context.folder("system")
     candidates, likely = [], []
-    for name, label, load in [("system", "", _system(config, context, folder)), *_others(config, context)]:
+    own = _system(config, context, folder)
+    for name, label, load in [("system", "", own), *_others(config, context)]:
         texts, bits = _told(load, test, config, context, name)
         candidates.append(Candidate(name, label, answered(test, texts)))
         likely.append(bits)
@@ -70,14 +72,24 @@ def evaluate_answers(config: Any, context: Context, /) -> StageResult:
     write_scores(context.folder("generation_scores"), _merged(test, likely))
     _write_samples(candidates, modality, context.folder("samples"), folder)
     kinds = {"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"}
-    produced = {slot: Produced(kind, context.scratch / slot) for slot, kind in kinds.items()}
     drafts = [*measured.drafts, *_likelihood_claims(candidates, likely, config)]
-    return StageResult(produced, _unpinned(drafts) if backend_of(context.inputs["model"].path) == "http" else drafts)
+    if config.draft is not None:
+        prompts = [DraftPrompt(row["id"], row["group"], question(chat)) for row, chat in _with_chats(test)]
+        measure_draft(own(), prompts, max_tokens=config.max_tokens, context=context)
+        drafts += draft_claims(level=config.metrics.level, resamples=config.metrics.resamples)
+        kinds |= {"draft_scores": "scores", "draft_costs": "scores"}
+    produced = {slot: Produced(kind, context.scratch / slot) for slot, kind in kinds.items()}
+    remote = backend_of(answering(config, context).path) == "http"
+    return StageResult(produced, _unpinned(drafts) if remote else drafts)
 
 
 def _unpinned(drafts: Sequence[ClaimDraft]) -> list[ClaimDraft]:
     """The claims with what has to be said of a model that has no digest."""
     return [replace(draft, label="; ".join(part for part in (draft.label, UNPINNED) if part)) for draft in drafts]
+
+
+def _with_chats(test: pa.Table) -> list[tuple[dict[str, Any], Any]]:
+    return list(zip(test.select(["id", "group"]).to_pylist(), chats(test), strict=True))
 
 
 def _drawn(test: pa.Table, num: int | None, context: Context) -> pa.Table:
@@ -94,14 +106,14 @@ Load = Callable[[], Any]
 
 
 def _system(config: Any, context: Context, folder: Path) -> Load:
-    manifest = _manifest(config, context, context.inputs["model"])
+    manifest = _manifest(config, context, answering(config, context), draft=drafting(config, context))
     if "prompt" in context.inputs:
         manifest = manifest.model_copy(update={"prompt": context.inputs["prompt"].digest})
     write_manifest(manifest, folder=folder)
     return lambda: _loaded(folder, context)
 
 
-def _manifest(config: Any, context: Context, model: Artifact) -> Manifest:
+def _manifest(config: Any, context: Context, model: Artifact, *, draft: str | None = None) -> Manifest:
     codec = context.inputs["codec"].digest
     return Manifest(
         backend=backend_of(model.path),
@@ -109,6 +121,7 @@ def _manifest(config: Any, context: Context, model: Artifact) -> Manifest:
         model=model.digest,
         codec=codec,
         sampling=config.sampling,
+        draft=draft,
     )
 
 
@@ -124,7 +137,7 @@ def _others(config: Any, context: Context) -> list[tuple[str, str, Load]]:
     settings name.
     """
     found = []
-    changed = parent(context)
+    changed = parent(config, context)
     if changed is not None:
         stage, model = changed
         prompt = context.inputs["prompt"].digest if "prompt" in context.inputs else None
@@ -148,12 +161,12 @@ def _made(name: str, manifest: Manifest, context: Context) -> Load:
 
 
 def _other(model: str | None, pattern: Any, config: Any, context: Context, name: str) -> Load:
-    slot = "model" if model is None else f"model:{model}"
-    if slot not in context.inputs:
+    if model is not None and f"model:{model}" not in context.inputs:
         raise SpecError(
             f"evaluate.against '{name}' asks for the model of [{model}], and this project has no such section"
         )
-    load = _made(name, _manifest(config, context, context.inputs[slot]), context)
+    artifact = answering(config, context) if model is None else context.inputs[f"model:{model}"]
+    load = _made(name, _manifest(config, context, artifact), context)
     if pattern is None:
         return load
     dataset = context.inputs["dataset"].path

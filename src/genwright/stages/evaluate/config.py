@@ -6,6 +6,7 @@ from pydantic import Field, create_model, model_validator
 
 from genwright.core import Config, StageSpec, component_field, trained_on
 from genwright.families import SamplingConfig
+from genwright.stages.evaluate.models import ModelsConfig, ModelStage
 from genwright.systems.manifest import PropertiesManifest
 
 
@@ -29,8 +30,12 @@ class GenerationConfig(Config):
     check: Literal["none", "python"] = "none"
 
 
-class EvaluateConfig(Config):
-    """How the system is asked, and what it is compared with. `level` is that of every interval."""
+class EvaluateConfig(ModelsConfig):
+    """How the system is asked, and what it is compared with. `level` is that of every interval.
+
+    `model` names the stage whose model is the system's (None: the last one made), `draft` the one whose model guesses
+    tokens for it.
+    """
 
     sampling: SamplingConfig = SamplingConfig(temperature=0.8, top_p=0.95)
     references: ReferencesConfig = ReferencesConfig()
@@ -85,15 +90,16 @@ class AgainstConfig(Config):
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9 -]*$")
-    model: Literal["base", "train", "prune", "adapt", "compress"] | None = None
+    model: ModelStage | None = None
     prompt: component_field("prompts", optional=True) = None  # type: ignore[valid-type]
 
 
-class AnswerEvaluateConfig(Config):
+class AnswerEvaluateConfig(ModelsConfig):
     """How held-out questions are asked, and what the answers are compared with.
 
     `num_questions` of the test split are drawn (None: all); all systems answer the same ones in at most `max_tokens`
-    tokens. A prompt that was searched brings its own sampling.
+    tokens. A prompt that was searched brings its own sampling. `model` names the stage whose model is the system's
+    (None: the last one made), `draft` the one whose model guesses tokens for it.
     """
 
     sampling: SamplingConfig = SamplingConfig(temperature=0.0)
@@ -131,15 +137,17 @@ def config_for(modality: str, /) -> type[Config]:
 STAGE = StageSpec(
     name="evaluate",
     order=50,
-    version="4",
+    version="5",
     config=EvaluateConfig,
     run="genwright.stages.evaluate.run:run",
     inputs=("dataset", "codec", "model"),
     optional=("prompt", "model:base", "model:train", "model:prune", "model:adapt", "model:compress"),
+    # with a draft draft_scores and draft_costs besides, which no stage takes up
     outputs={"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"},
     libraries=("torch", "numpy", "scipy", "tokenizers"),
     config_for="genwright.stages.evaluate.config:config_for",
     external="genwright.stages.evaluate.fingerprint:fingerprint",
+    check="genwright.stages.evaluate.models:check",
     device_bound=True,
     extra="train",
 )

@@ -30,7 +30,7 @@ def generate_samples(
 ) -> Samples:
     """`num_samples` continuations; document i mod n gives the opening of sample i."""
     settings = config.generation
-    openings = [_opening(str(document["text"]), settings.prompt_characters) for document in documents]
+    openings = [opening(str(document["text"]), settings.prompt_characters) for document in documents]
     chosen = [index % len(documents) for index in range(settings.num_samples)]
     prompts = [openings[index] for index in chosen]
     texts = _generate(prompts, system=system, config=config, context=context)
@@ -52,7 +52,7 @@ def generate_samples(
     return Samples(prompts, texts, columns)
 
 
-def _opening(text: str, num_characters: int) -> str:
+def opening(text: str, num_characters: int) -> str:
     """The first characters of a document, up to the last line end among them."""
     head = text[:num_characters]
     at = head.rfind("\n")

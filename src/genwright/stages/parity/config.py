@@ -32,11 +32,11 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
 STAGE = StageSpec(
     name="parity",
     order=80,
-    version="1",
+    version="2",
     config=ParityConfig,
     run="genwright.serve.parity:run",
     inputs=("system", "model", "codec", "dataset"),
-    optional=("prompt",),
+    optional=("prompt", "model:base", "model:train", "model:prune", "model:adapt", "model:compress"),
     outputs={"parity_scores": "scores"},
     libraries=("torch", "fastapi", "uvicorn"),
     check="genwright.stages.parity.config:check",

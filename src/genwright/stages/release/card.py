@@ -8,9 +8,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from genwright.core.claim import Claim
-from genwright.core.stage import Context
-from genwright.stages.release.config import PARTS, ReleaseConfig
+from genwright.core.stage import Artifact, Context
+from genwright.stages.release.config import ReleaseConfig
 from genwright.stages.release.gates import text
+from genwright.stages.release.parts import parts
 
 TEMPLATES = Path(__file__).parent
 TASKS = {
@@ -31,7 +32,7 @@ def model_card(config: ReleaseConfig, context: Context, verdict: Mapping[str, An
         task=TASKS.get(context.modality, "other"),
         system=context.inputs["system"].digest,
         inputs=context.inputs,
-        parts=[(slot, context.inputs[slot].digest) for slot in (*PARTS, "dataset") if slot in context.inputs],
+        parts=[(slot, part.digest) for slot, part in (parts(context) | _dataset(context)).items()],
         verdict=verdict,
         stages=by_stage,
         results=[claim for stage in MEASURING for claim in by_stage.get(stage, []) if claim.headline],
@@ -39,6 +40,10 @@ def model_card(config: ReleaseConfig, context: Context, verdict: Mapping[str, An
         samples=_samples(context),
     )
     return card
+
+
+def _dataset(context: Context) -> dict[str, Artifact]:
+    return {"dataset": context.inputs["dataset"]}
 
 
 def claims_page(claims: Sequence[Claim], /) -> str:

@@ -24,13 +24,16 @@ class ReleaseConfig(Config):
     tags: tuple[str, ...] = Field(default=("genwright",))
 
 
-PARTS = ("model", "codec", "index", "encoder", "grounding")
-"""Slots of what a system may be made of."""
+PARTS = (
+    *("model", "model:base", "model:train", "model:prune", "model:adapt", "model:compress"),
+    *("codec", "prompt", "index", "encoder", "grounding"),
+)
+"""Slots of what a system may be made of; its manifest says which of them it is."""
 
 STAGE = StageSpec(
     name="release",
     order=90,
-    version="2",
+    version="3",
     config=ReleaseConfig,
     run="genwright.stages.release.run:run",
     inputs=("system", "scores", "dataset"),

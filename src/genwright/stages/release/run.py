@@ -12,6 +12,7 @@ from genwright.measure import write_scores
 from genwright.stages.release.card import claims_page, model_card
 from genwright.stages.release.config import PARTS, ReleaseConfig
 from genwright.stages.release.gates import Outcome, judge, reason
+from genwright.stages.release.parts import parts
 from genwright.stages.release.policy import Policy
 
 
@@ -67,7 +68,7 @@ def _write(config: ReleaseConfig, context: Context, verdict: dict[str, Any]) -> 
     folder = context.folder("release")
     manifest = {
         "system": context.inputs["system"].digest,
-        "artifacts": {slot: artifact.digest for slot, artifact in sorted(context.inputs.items())},
+        "artifacts": _named(context),
         "policy": verdict["policy"],
     }
     (folder / "release.json").write_bytes(canonical_json(manifest))
@@ -80,9 +81,15 @@ def _write(config: ReleaseConfig, context: Context, verdict: dict[str, Any]) -> 
     return folder
 
 
+def _named(context: Context) -> dict[str, str]:
+    """The system's parts, and what else the release was given."""
+    found = {slot: one for slot, one in context.inputs.items() if slot not in PARTS} | parts(context)
+    return {slot: artifact.digest for slot, artifact in sorted(found.items())}
+
+
 def _checksums(context: Context, folder: Path) -> str:
     """`sha256sum -c` lines, paths relative to the store (`objects/`), then those of the release itself."""
-    artifacts = [context.inputs[slot] for slot in ("system", *PARTS) if slot in context.inputs]
+    artifacts = [context.inputs["system"], *parts(context).values()]
     lines = [
         f"{entry.sha256}  ../../{artifact.digest[:2]}/{artifact.digest}/{entry.path}"
         for artifact in artifacts

@@ -24,8 +24,8 @@ import torch
 
 import report
 from genwright.cli.progress import make_progress
-from genwright.modalities.document.chunk import ChunkConfig, chunks
-from genwright.modalities.document.config import DocumentSourceConfig
+from genwright.modalities.document.chunk import chunks
+from genwright.modalities.document.config import ChunkConfig, DocumentSourceConfig
 from genwright.modalities.document.document import Chunk, Document
 from genwright.modalities.document.reading import read_documents
 from genwright.modalities.files.config import FilesConfig

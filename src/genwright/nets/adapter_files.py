@@ -17,8 +17,8 @@ from genwright.nets.lora import AdapterKind, adapters
 from genwright.nets.lora_config import LoraConfig
 
 CONFIG, WEIGHTS, BASE = "adapter_config.json", "adapter_model.safetensors", "base.json"
-# peft wraps a causal LM of transformers, whose blocks lie in `model`.
-PREFIX = "base_model.model.model."
+# peft wraps a causal LM of transformers, whose blocks lie in `model`, or where the library has them.
+PEFT, PREFIX, BODY = "base_model.model.", "model.", "body."
 NAMES = {"lora_A": "lora_A.weight", "lora_B": "lora_B.weight", "magnitude": "lora_magnitude_vector"}
 # What would change the numbers, with the value that changes nothing.
 PLAIN = {
@@ -59,12 +59,18 @@ def save_adapter(
     _write(folder / CONFIG, settings)
     write_base(folder, name=base_name, digest=base_digest, method=kind)
     tensors = {
-        f"{PREFIX}{name}.{NAMES[part]}": parameter.detach().float().contiguous().cpu()
+        f"{_peft_name(net, name)}.{NAMES[part]}": parameter.detach().float().contiguous().cpu()
         for name, layer in found.items()
         for part, parameter in layer.named_parameters()
         if part in NAMES
     }
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def _peft_name(net: nn.Module, name: str) -> str:
+    """The layer's name in a model of `transformers` that peft has wrapped."""
+    own = str(getattr(net, "prefix", "")) + "."
+    return PEFT + (own + name.removeprefix(BODY) if name.startswith(BODY) else PREFIX + name)
 
 
 def write_base(folder: Path, *, name: str, digest: str, method: str) -> None:
@@ -123,7 +129,7 @@ def load_adapter(net: nn.Module, files: AdapterFiles, /, *, base_digest: str) ->
             hint="name the model that it was trained on in [base], or train a new adapter",
         )
     wanted = {
-        f"{PREFIX}{name}.{NAMES[part]}": parameter
+        f"{_peft_name(net, name)}.{NAMES[part]}": parameter
         for name, layer in adapters(net).items()
         for part, parameter in layer.named_parameters()
         if part in NAMES

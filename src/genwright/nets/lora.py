@@ -32,6 +32,7 @@ class LoraLinear(nn.Module):
         self.scale, self.dropout = config.scale, config.dropout
         self.weight = base.weight.requires_grad_(False) if kind != "qlora" else None
         self.packed = Nf4(base.weight.detach()) if kind == "qlora" else None
+        self.bias = None if base.bias is None else base.bias.requires_grad_(False)
         bound = in_size**-0.5
         self.lora_A = nn.Parameter(torch.empty(config.rank, in_size).uniform_(-bound, bound, generator=rng))
         self.lora_B = nn.Parameter(torch.zeros(out_size, config.rank))
@@ -57,7 +58,13 @@ class LoraLinear(nn.Module):
         dropped = functional.dropout(x, self.dropout, self.training)
         low = functional.linear(functional.linear(dropped, self.lora_A), self.lora_B)
         out = functional.linear(x, self.dense(x.dtype)) + self.scale * low
-        return out if self.magnitude is None else out * (self.magnitude / self._norms()).to(x.dtype)
+        if self.magnitude is not None:
+            out = out * (self.magnitude / self._norms()).to(x.dtype)
+        return self.shifted(out)
+
+    def shifted(self, out: Float[Tensor, "*b o"]) -> Float[Tensor, "*b o"]:
+        """What the products come to with the layer's bias, where it has one."""
+        return out if self.bias is None else out + self.bias
 
     @torch.no_grad()
     def _norms(self) -> Float[Tensor, " o"]:
@@ -80,8 +87,8 @@ def apply_linears(x: Float[Tensor, "*b i"], *layers: nn.Module) -> tuple[Tensor,
     if not all(isinstance(layer, LoraLinear) and layer.shares_products for layer in layers):
         return tuple(layer(x) for layer in layers)
     matrices = [matrix for layer in layers for matrix in (layer.lora_A, layer.lora_B)]
-    out: tuple[Tensor, ...] = _Adapted.apply(x, layers, *matrices)  # type: ignore[no-untyped-call]
-    return out
+    outs: tuple[Tensor, ...] = _Adapted.apply(x, layers, *matrices)  # type: ignore[no-untyped-call]
+    return tuple(layer.shifted(out) for layer, out in zip(layers, outs, strict=True))  # type: ignore[operator]
 
 
 class _Adapted(torch.autograd.Function):
@@ -165,5 +172,6 @@ def merged_tensors(net: nn.Module, /) -> dict[str, Tensor]:
     """The weights of the net without adapters that computes the same, under its own names."""
     found = adapters(net)
     own = {f"{name}.{part}" for name, layer in found.items() for part in layer.state_dict()}
-    tensors = {name: value for name, value in net.state_dict().items() if name not in own}
+    kept = {f"{name}.bias" for name, layer in found.items() if layer.bias is not None}
+    tensors = {name: value for name, value in net.state_dict().items() if name not in own or name in kept}
     return tensors | {f"{name}.weight": layer.merged() for name, layer in found.items()}

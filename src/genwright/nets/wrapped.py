@@ -21,7 +21,12 @@ LM_HEAD = "lm_head"
 
 
 class Wrapped(TokenNet):
-    """The library's own layers for one `config.json`. Its weights are named as in the model's files."""
+    """The library's own layers for one `config.json`. Its weights are named as in the model's files.
+
+    `checkpointing` has the library make activations again in the backward pass.
+    """
+
+    _checkpointing = False
 
     def __init__(self, config: WrappedConfig, *, vocab_size: int) -> None:
         super().__init__()
@@ -39,6 +44,23 @@ class Wrapped(TokenNet):
         self.tied = bool(config.settings.get("tie_word_embeddings", head.weight is embedding.weight))
         self.lm_head = None if self.tied else head
         self.d_model = int(head.weight.shape[1])
+
+    @property
+    def checkpointing(self) -> bool:
+        """Whether activations are made again in the backward pass."""
+        return self._checkpointing
+
+    @checkpointing.setter
+    def checkpointing(self, on: bool) -> None:
+        if on != self._checkpointing:
+            self.body.gradient_checkpointing_enable() if on else self.body.gradient_checkpointing_disable()
+        self._checkpointing = on
+
+    @property
+    def layers(self) -> nn.Module:
+        """What carries the layers: everything but the output matrix."""
+        body: nn.Module = self.body
+        return body
 
     def features(self, ids: Int[Tensor, "b t"]) -> tuple[Float[Tensor, "b t d"], Float[Tensor, ""]]:
         """The last hidden states; what experts add to the loss is left out."""

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genwright.core import SpecError
-from genwright.modalities.document.chunk import ChunkConfig, chunks
+from genwright.modalities.document.chunk import chunks
+from genwright.modalities.document.config import ChunkConfig
 from genwright.modalities.document.document import Chunk, Document
 from genwright.modalities.document.pieces import sentences
 from genwright.modalities.document.structure import blocks, seen

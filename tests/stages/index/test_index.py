@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from genwright.core import CapabilityError, DataError, Interrupted, SpecError
-from genwright.modalities.document.chunk import ChunkConfig
+from genwright.modalities.document.config import ChunkConfig
 from genwright.nets.encoder import load_encoder
 from genwright.project import Project
 from genwright.stages.index import building

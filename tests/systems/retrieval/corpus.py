@@ -4,7 +4,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from genwright.modalities.document.chunk import ChunkConfig, chunks
+from genwright.modalities.document.chunk import chunks
+from genwright.modalities.document.config import ChunkConfig
 from genwright.modalities.document.document import Document
 from genwright.systems.retrieval.store import Cutting
 from genwright.systems.retrieval.terms import terms

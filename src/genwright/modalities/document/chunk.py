@@ -6,36 +6,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Literal
 
-from pydantic import Field
-
-from genwright.core import Config, SpecError
+from genwright.core import SpecError
 from genwright.detect import injection
+from genwright.modalities.document.config import LEAST_TOKENS, SPECIAL_TOKENS, ChunkConfig
 from genwright.modalities.document.document import Block, Chunk, Document
 from genwright.modalities.document.pieces import Span, pieces_of
 from genwright.modalities.document.structure import blocks, seen
 
-SPECIAL_TOKENS = 2  # what an encoder puts before and after a text
-_LEAST_TOKENS = 16
 _HEADER_SHARE = 0.4
-
-
-class ChunkConfig(Config):
-    """How documents are cut. Sizes are in the encoder's tokens and hold header, text and the encoder's own marks.
-
-    A chunk has at most `max_tokens` (None: the encoder's window; never more than that). Blocks that follow each other
-    in one section are joined up to `target_tokens` (None: as many as fit). `headers` puts the title, the headings and
-    the definition above each chunk. `keep = "blocks"` cuts inside a block only where it does not fit; `"sentences"`
-    fills every chunk. A chunk is embedded in parts, blocks joined up to `part_tokens` of text ("whole": as a whole): a
-    question is near to a few sentences rather than to all that stands around them.
-    """
-
-    max_tokens: int | None = Field(default=None, ge=_LEAST_TOKENS)
-    target_tokens: int | None = Field(default=None, ge=1)
-    headers: Literal["on", "off"] = "on"
-    keep: Literal["blocks", "sentences"] = "blocks"
-    part_tokens: Annotated[int, Field(ge=1)] | Literal["whole"] = 96
 
 
 def chunks(
@@ -51,10 +30,10 @@ def chunks(
         SpecError: the window is too small for any text.
     """
     limit = min(window_tokens, config.max_tokens or window_tokens) - SPECIAL_TOKENS
-    if limit < _LEAST_TOKENS - SPECIAL_TOKENS:
+    if limit < LEAST_TOKENS - SPECIAL_TOKENS:
         raise SpecError(
             f"chunks of {limit + SPECIAL_TOKENS} tokens hold no text",
-            hint=f"at least {_LEAST_TOKENS}: raise max_tokens",
+            hint=f"at least {LEAST_TOKENS}: raise max_tokens",
         )
     cutter = _Cutter(document, config, count, limit)
     found = [piece for run in _runs(document) for piece in cutter.cut(run)]

@@ -1,16 +1,18 @@
 """Settings of documents, importable at planning: pydantic only."""
 
 from string import Formatter
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from genwright.core import ModalityComponent
+from genwright.core import Config, ModalityComponent
 from genwright.modalities.files.config import WebFilesConfig
 from genwright.modalities.text.config import ReadingConfig
 
 FIELDS = ("name", "stem", "key")
+SPECIAL_TOKENS = 2  # what an encoder puts before and after a text
+LEAST_TOKENS = 16
 SCHEMES = ("http", "https", "file")
 
 
@@ -49,6 +51,23 @@ class DocumentSourceConfig(ReadingConfig, WebFilesConfig):
 def is_link(url: str, /) -> bool:
     """Whether a reader can be led there: scripts and data are no places."""
     return urlsplit(url).scheme in SCHEMES
+
+
+class ChunkConfig(Config):
+    """How documents are cut. Sizes are in the encoder's tokens and hold header, text and the encoder's own marks.
+
+    A chunk has at most `max_tokens` (None: the encoder's window; never more than that). Blocks that follow each other
+    in one section are joined up to `target_tokens` (None: as many as fit). `headers` puts the title, the headings and
+    the definition above each chunk. `keep = "blocks"` cuts inside a block only where it does not fit; `"sentences"`
+    fills every chunk. A chunk is embedded in parts, blocks joined up to `part_tokens` of text ("whole": as a whole): a
+    question is near to a few sentences rather than to all that stands around them.
+    """
+
+    max_tokens: int | None = Field(default=None, ge=LEAST_TOKENS)
+    target_tokens: int | None = Field(default=None, ge=1)
+    headers: Literal["on", "off"] = "on"
+    keep: Literal["blocks", "sentences"] = "blocks"
+    part_tokens: Annotated[int, Field(ge=1)] | Literal["whole"] = 96
 
 
 DOCUMENT = ModalityComponent(

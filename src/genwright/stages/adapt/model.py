@@ -16,6 +16,7 @@ from genwright.nets.adapter_files import AdapterFiles, load_adapter, read_adapte
 from genwright.nets.lora import AdapterKind, adapters, attach, merged_tensors
 from genwright.nets.lora_config import LoraConfig
 from genwright.nets.transformer import Transformer
+from genwright.nets.wrapped import Wrapped
 from genwright.stages.adapt.config import AdaptConfig
 
 NET = "net."
@@ -61,7 +62,7 @@ def load_adaptable(config: AdaptConfig, context: Context, /) -> Adaptable:
     """
     family = load_family(context.inputs["model"].path, device=context.device)
     net = getattr(family, "net", None)
-    if not isinstance(net, Transformer):
+    if not isinstance(net, Transformer | Wrapped):
         raise CapabilityError(
             "[adapt] moves a transformer, and this model is none", hint="train.family.net = 'transformer'"
         )
@@ -79,7 +80,7 @@ def load_adaptable(config: AdaptConfig, context: Context, /) -> Adaptable:
     return Adaptable(family, config.method, lora)
 
 
-def _keep_zeros(net: Transformer) -> None:
+def _keep_zeros(net: Transformer | Wrapped) -> None:
     """What was pruned gets no gradient, so that AdamW, which has no decay here, leaves it 0."""
     for parameter in net.layers.parameters():
         if parameter.ndim == 2:

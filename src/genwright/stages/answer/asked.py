@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,20 @@ def ask(questions: Sequence[Question], system: Any, context: Context, /, *, remo
                 done.append(Asked(question, retrieved, system.candidates(retrieved), removed))
             task.advance(len(part))
     return done
+
+
+def one_by_one(asked: Sequence[Asked], context: Context, /) -> Iterator[Asked]:
+    """Each in turn, with progress.
+
+    Raises:
+        Interrupted: the user stopped the work.
+    """
+    with context.progress.task(f"answer {len(asked):,} questions", total=len(asked)) as task:
+        for one in asked:
+            if context.should_stop():
+                raise Interrupted("stopped while answering", hint="run again: this stage starts over")
+            yield one
+            task.advance()
 
 
 def _sections(question: Question, system: Any) -> list[Span]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from genwright.systems.grounded.logistic import Logistic
 from genwright.systems.retrieval.questions import Question
 
 Floats = NDArray[np.float64]
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 FOLDS = 5
 SHORT_SPAN = 600
 
@@ -77,13 +77,13 @@ def _fit(rows: Floats, labels: Floats) -> Logistic:
     return Logistic.fit(confidence.SIGNALS, rows, labels, strength=0.3, balanced=True)
 
 
-def supporting(cases: Sequence[Case], embed: Any, /) -> Logistic:
+def supporting(cases: Sequence[Case], embed: Embed, /) -> Logistic:
     """Whether a passage bears a sentence out, by its best window."""
     rows = np.array([best_window(case, embed) for case in cases])
     return Logistic.fit(support.SIGNALS, rows, [float(case.holds) for case in cases], balanced=True)
 
 
-def best_window(case: Case, embed: Any, /) -> Floats:
+def best_window(case: Case, embed: Embed, /) -> Floats:
     """The signals of the window that shares most with the claim."""
     vectors = embed([case.claim, *case.windows])
     rows = support.signals(case.claim, case.windows, np.asarray(vectors[1:] @ vectors[0], dtype=np.float64))

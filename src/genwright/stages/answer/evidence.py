@@ -13,9 +13,21 @@ from genwright.modalities.document.document import Block, Document
 from genwright.systems.grounded.cases import Case, cases, names_of
 from genwright.systems.grounded.sentences import units
 from genwright.systems.retrieval.passage import Passage
+from genwright.systems.retrieval.questions import Question
 
 POOL = 200
 MAX_WINDOWS = 40
+
+
+def cases_by_half(questions: Sequence[Question], num: int, system: Any, context: Context, /) -> dict[str, list[Case]]:
+    """Cases of the documents of the development questions, and of all others."""
+    asked = {one.document for one in questions}
+    documents = [system.document(name) for name in sorted(one.id for one in system.index.documents())]
+    halves = {
+        "development": [one for one in documents if one.id in asked],
+        "test": [one for one in documents if one.id not in asked],
+    }
+    return {name: make_cases(part or documents, num, system, context) for name, part in halves.items()}
 
 
 def make_cases(documents: Sequence[Document], num: int, system: Any, context: Context, /) -> list[Case]:

@@ -11,7 +11,8 @@ from genwright.core import Context
 from genwright.core.digest import json_digest
 from genwright.detect.injection import flags
 from genwright.modalities.dataset import read_split
-from genwright.modalities.document.chunk import ChunkConfig, chunks
+from genwright.modalities.document.chunk import chunks
+from genwright.modalities.document.config import ChunkConfig
 from genwright.modalities.document.document import Chunk, Document
 from genwright.nets.encoder import Encoder
 from genwright.stages.index.config import STAGE

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from genwright.core import CapabilityError, Config, StageSpec, modality_component
 from genwright.core.digest import file_digest, json_digest
-from genwright.modalities.document.chunk import ChunkConfig
+from genwright.modalities.document.config import ChunkConfig
 from genwright.modalities.files.config import FilesConfig
 from genwright.modalities.files.hub import HUB
 from genwright.modalities.files.packages import identity

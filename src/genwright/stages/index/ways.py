@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-from genwright.modalities.document.chunk import ChunkConfig
+from genwright.modalities.document.config import ChunkConfig
 from genwright.stages.index.config import IndexConfig
 from genwright.systems.retrieval.config import SearchConfig
 

@@ -26,6 +26,7 @@ from genwright.systems.requests import Chat
 from genwright.systems.retrieval.passage import Passage, Retrieved
 
 DOCUMENTS_HELD = 256
+AS_IT_STANDS = ("code", "table")  # of all else, line breaks are the document's and not the sentence's
 
 
 class GroundedSystem:
@@ -98,8 +99,8 @@ class GroundedSystem:
         """The sources as soon as they are found, sentences as they pass the check, the whole answer last."""
         seconds: dict[str, float] = {}
         rewritten = standalone(question, history)
-        with _timed(seconds, "search"):
-            retrieved = self.index.search(rewritten, k=k or self.grounding.answering.passages, filters=filters)
+        retrieved = self.index.search(rewritten, k=k or self.grounding.answering.passages, filters=filters)
+        seconds |= retrieved.seconds
         yield Found(retrieved.passages)
         answer = self.answer(retrieved, history=history, seconds=seconds)
         yield from answer.sentences
@@ -111,7 +112,7 @@ class GroundedSystem:
         """The answer from what was found."""
         seconds = {} if seconds is None else seconds
         passages = retrieved.passages
-        with _timed(seconds, "read"):
+        with _timed(seconds, "sentences"):
             found = self.candidates(retrieved)
             sure = self.sure(retrieved, found)
         base = GroundedAnswer(
@@ -150,7 +151,7 @@ class GroundedSystem:
         chosen = extract.choose(found, self.grounding.extraction, max_words=answering.max_words, least=answering.least)
         return [
             Sentence(
-                one.text,
+                one.text if one.unit.kind in AS_IT_STANDS else " ".join(one.text.split()),
                 (generate.cite(passages[one.source - 1], one.unit.start, one.unit.end, one.text, source=one.source),),
                 1.0,
             )

@@ -1,0 +1,39 @@
+"""Grounded systems on the artifacts of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genwright.core import Context
+from genwright.core.digest import entries_digest, folder_entries
+from genwright.families import SamplingConfig
+from genwright.systems import GroundedManifest, Manifest, backend_of, load_system, write_manifest
+from genwright.systems.grounded.grounding import Grounding, write_grounding
+
+
+def make_system(grounding: Grounding, context: Context, /, *, name: str, keep: bool = False) -> Any:
+    """A system that answers so; with `keep`, from the folders that the stage hands back."""
+    folder = context.folder("grounding" if keep else f"{name}-grounding")
+    write_grounding(grounding, folder=folder)
+    digest = entries_digest(folder_entries(folder))
+    manifest = GroundedManifest(
+        index=context.inputs["index"].digest,
+        encoder=context.inputs["encoder"].digest,
+        grounding=digest,
+        generator=None if grounding.generator is None else _generator(context),
+    )
+    place = context.folder(name)
+    write_manifest(manifest, folder=place)
+    paths = {artifact.digest: artifact.path for artifact in context.inputs.values()} | {digest: folder}
+    return load_system(place, locate=paths.__getitem__, device=context.device)
+
+
+def _generator(context: Context) -> Manifest:
+    model, codec = context.inputs["model"], context.inputs["codec"]
+    return Manifest(
+        backend=backend_of(model.path),
+        modality="chat",
+        model=model.digest,
+        codec=codec.digest,
+        sampling=SamplingConfig(temperature=0.0),
+    )

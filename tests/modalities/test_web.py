@@ -56,7 +56,7 @@ def site():
     server.server_close()
 
 
-def get(url, site, *, resolve=lambda host, port: [PUBLIC], limit_bytes=1000, seconds=5.0):
+def get(url, site, *, resolve=lambda host, port: [PUBLIC], limit_bytes=1000, seconds=60.0):
     return fetched(url, limit_bytes=limit_bytes, seconds=seconds, resolve=resolve, connect=site[1])
 
 

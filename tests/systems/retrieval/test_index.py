@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from genwright.core import CapabilityError, SpecError
+from genwright.modalities.document.document import Chunk
 from genwright.project.quiet import Quiet
 from genwright.systems.retrieval.bm25 import Bm25
 from genwright.systems.retrieval.config import SearchConfig
@@ -15,9 +16,9 @@ from genwright.systems.retrieval.engine import best_rows
 from genwright.systems.retrieval.fusion import at_most_per, reciprocal_ranks, weighted_scores
 from genwright.systems.retrieval.index import Index
 from genwright.systems.retrieval.snapshot import write_snapshot
-from genwright.systems.retrieval.store import Store
+from genwright.systems.retrieval.store import Cutting, Store
 
-from .corpus import DOCUMENTS, WordEncoder, cutting_for
+from .corpus import DOCUMENTS, WordEncoder, cutting_for, document
 
 pytest.importorskip("tantivy")
 
@@ -94,6 +95,30 @@ def test_a_section_is_shown_once(index):
     assert len(many.search("banana apple").passages) >= len(index.search("banana apple").passages)
     sections = [(one.document, one.section) for one in index.search("banana apple star text").passages]
     assert len(sections) == len(set(sections))
+
+
+def test_what_only_words_found_has_the_cosine_of_its_best_part(tmp_path):
+    text = "the first words stand here, the zebra stands at the end"
+    made = [document(f"n{at}", text.replace("zebra", f"zebra{at}")) for at in range(4)]
+    middle, encoder = text.index("the zebra"), WordEncoder()
+
+    def cut(one):
+        spans = ((0, middle), (middle, len(one.text)))
+        return [Chunk(one.id, 0, 0, len(one.text), one.title, parts=spans)]
+
+    with Store(tmp_path / "s.sqlite") as store:
+        store.update(made, cutting=Cutting(cut, "parts"), encoder=encoder, progress=Quiet())
+        write_snapshot(store, tmp_path, encoder=encoder.identity, settings={})
+    index = Index.open(tmp_path, encoder=encoder, cache=tmp_path / "cache")
+    assert (index.snapshot.facts.num_chunks, index.snapshot.facts.num_vectors) == (4, 8)
+    vector = encoder.embed(["zebra1"])[0]
+    cosines = {int(row): -1.0 for row in index.snapshot.owners}
+    for row, cosine in zip(index.snapshot.owners, index._dense.matrix @ vector, strict=True):
+        cosines[int(row)] = max(cosines[int(row)], float(cosine))
+    shallow = index.searched(SearchConfig(depth=1, copies="all"))
+    bm25 = [(row, 1.0) for row in cosines]
+    completed = dict(shallow._completed([(0, cosines[0])], bm25, vector))
+    assert completed == pytest.approx(cosines, abs=1e-6)
 
 
 def test_the_same_words_are_shown_once(tmp_path):

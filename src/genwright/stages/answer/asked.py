@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 from genwright.core import Context, Interrupted
@@ -16,12 +17,16 @@ AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, its passages and their sentences. `removed` says that the answer's passages were left out."""
+    """A question, its passages and their sentences. `removed` says that the answer's passages were left out.
+
+    `seconds` is what that took, by part.
+    """
 
     question: Question
     retrieved: Retrieved
     candidates: Sequence[Candidate]
     removed: bool
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def ask(questions: Sequence[Question], system: Any, context: Context, /, *, removed: bool) -> list[Asked]:
@@ -42,7 +47,10 @@ def ask(questions: Sequence[Question], system: Any, context: Context, /, *, remo
                 [one.text for one in part], k=k, exclude=[_sections(one, system) if removed else () for one in part]
             )
             for question, retrieved in zip(part, found, strict=True):
-                done.append(Asked(question, retrieved, system.candidates(retrieved), removed))
+                started = perf_counter()
+                candidates = system.candidates(retrieved)
+                seconds = {**retrieved.seconds, "sentences": perf_counter() - started}
+                done.append(Asked(question, retrieved, candidates, removed, seconds))
             task.advance(len(part))
     return done
 

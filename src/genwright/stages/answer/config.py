@@ -16,7 +16,8 @@ _Pattern: Any = component_field("prompts")
 class AnswerConfig(Config):
     """How answers are made, and how sure they have to be.
 
-    Everything is calibrated and chosen on the development half of the questions, and measured on the other one.
+    Everything is calibrated and chosen on the development half of the questions, and measured on the other one; of each
+    half at most `questions` are asked.
     Extraction is always tried; with a language model in the project ([base], [adapt], ...), so is each of `patterns` on
     at most `pattern_questions` questions, and the best is kept. An answer is refused below the confidence that loses
     `lost_answers` of the answerable development questions, a sentence below the support that loses
@@ -25,6 +26,7 @@ class AnswerConfig(Config):
     """
 
     answering: AnsweringConfig = AnsweringConfig()
+    questions: int = Field(default=100, ge=2)
     patterns: tuple[_Pattern, ...] = ()
     pattern_questions: int = Field(default=32, ge=2)
     lost_answers: float = Field(default=0.05, ge=0.0, lt=1.0)

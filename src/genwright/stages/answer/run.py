@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from genwright.core import Context, DataError, Produced, StageResult
@@ -32,7 +33,7 @@ def run(config: AnswerConfig, context: Context, /) -> StageResult:
         Interrupted: the user stopped the work.
     """
     torch.set_num_threads(int(context.facts.get("threads", torch.get_num_threads())))
-    development, test = _halves(context)
+    development, test = _halves(config.questions, context)
     bare = make_system(Grounding(answering=config.answering), context, name="bare")
     answerable = ask(development, bare, context, removed=False)
     removed = ask(development, bare, context, removed=True)
@@ -42,7 +43,7 @@ def run(config: AnswerConfig, context: Context, /) -> StageResult:
     best = best_of(ways)
     system = make_system(best.grounding, context, name="system", keep=True)
     answered = [
-        Answered(one, system.answer(one.retrieved, seconds=dict(one.retrieved.seconds)))
+        Answered(one, system.answer(one.retrieved, found=one.candidates, seconds=dict(one.seconds)))
         for gone in (False, True)
         for one in one_by_one(ask(test, system, context, removed=gone), context)
     ]
@@ -62,16 +63,22 @@ def run(config: AnswerConfig, context: Context, /) -> StageResult:
     )
 
 
-def _halves(context: Context) -> tuple[list[Question], list[Question]]:
-    """Development and test; questions by hand alone where both halves have some, for they are asked as people ask."""
+def _halves(most: int, context: Context) -> tuple[list[Question], list[Question]]:
+    """Development and test, at most so many of each, drawn at random.
+
+    Questions by hand alone where both halves have some, for they are asked as people ask.
+    """
     found = read_questions(context.inputs["questions"].path)
     by_hand = [one for one in found if one.origin == HAND]
     found = by_hand if {one.half for one in by_hand} == {"development", "test"} else found
-    development, test = ([one for one in found if one.half == half] for half in ("development", "test"))
-    for name, questions in (("development", development), ("test", test)):
+    halves = []
+    for half in ("development", "test"):
+        questions = [one for one in found if one.half == half]
         if not questions:
-            raise DataError(f"the {name} half of the questions is empty", hint="add questions: index.questions")
-    return development, test
+            raise DataError(f"the {half} half of the questions is empty", hint="add questions: index.questions")
+        order = np.random.default_rng(context.seed_for(f"{half} questions")).permutation(len(questions))
+        halves.append([questions[at] for at in sorted(order[:most].tolist())])
+    return halves[0], halves[1]
 
 
 def _calibrated(

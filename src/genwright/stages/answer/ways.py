@@ -57,7 +57,10 @@ def best_of(ways: Sequence[Way], /) -> Way:
 
 def _right(name: str, grounding: Grounding, asked: Sequence[Asked], context: Context) -> dict[str, bool]:
     system = make_system(grounding, context, name=f"way-{name}".replace(" ", "-"))
-    return {one.question.id: is_right(one.question, system.answer(one.retrieved)) for one in one_by_one(asked, context)}
+    return {
+        one.question.id: is_right(one.question, system.answer(one.retrieved, found=one.candidates))
+        for one in one_by_one(asked, context)
+    }
 
 
 def _examples(num: int, asked: Sequence[Asked], config: AnswerConfig) -> tuple[Chat, ...]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from genwright.core import Context
 from genwright.core.digest import json_digest
-from genwright.detect.injection import flags
 from genwright.modalities.dataset import read_split
 from genwright.modalities.document.chunk import chunks
 from genwright.modalities.document.config import ChunkConfig
@@ -32,11 +30,10 @@ def read_documents(folder: Path, /) -> Iterator[Document]:
 
 
 def cutting_of(config: ChunkConfig, encoder: Encoder, /) -> Cutting:
-    """Chunks that the encoder reads whole, with the flags of their texts."""
+    """Chunks that the encoder reads whole."""
 
     def cut(document: Document) -> list[Chunk]:
-        found = chunks(document, config=config, count=encoder.count, window_tokens=encoder.window_tokens)
-        return [replace(chunk, flags=flags(document.text[chunk.start : chunk.end])) for chunk in found]
+        return chunks(document, config=config, count=encoder.count, window_tokens=encoder.window_tokens)
 
     return Cutting(cut, json_digest([STAGE.version, config.model_dump(mode="json"), encoder.window_tokens]))
 

@@ -29,7 +29,10 @@ class Citation:
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence of an answer, what it stands on, and how far that supports it (0 to 1, calibrated)."""
+    """One sentence of an answer, what it stands on, and how far that supports it (0 to 1, calibrated).
+
+    Of a sentence of the documents, the text is the quote without its line breaks.
+    """
 
     text: str
     citations: tuple[Citation, ...]

@@ -26,6 +26,7 @@ from genwright.systems.requests import Chat
 from genwright.systems.retrieval.passage import Passage, Retrieved
 
 DOCUMENTS_HELD = 256
+AS_IT_STANDS = ("code", "table")  # of all else, line breaks are the document's and not the sentence's
 
 
 class GroundedSystem:
@@ -98,22 +99,29 @@ class GroundedSystem:
         """The sources as soon as they are found, sentences as they pass the check, the whole answer last."""
         seconds: dict[str, float] = {}
         rewritten = standalone(question, history)
-        with _timed(seconds, "search"):
-            retrieved = self.index.search(rewritten, k=k or self.grounding.answering.passages, filters=filters)
+        retrieved = self.index.search(rewritten, k=k or self.grounding.answering.passages, filters=filters)
+        seconds |= retrieved.seconds
         yield Found(retrieved.passages)
         answer = self.answer(retrieved, history=history, seconds=seconds)
         yield from answer.sentences
         yield answer
 
     def answer(
-        self, retrieved: Retrieved, /, *, history: Chat = (), seconds: dict[str, float] | None = None
+        self,
+        retrieved: Retrieved,
+        /,
+        *,
+        history: Chat = (),
+        found: Sequence[extract.Candidate] | None = None,
+        seconds: dict[str, float] | None = None,
     ) -> GroundedAnswer:
-        """The answer from what was found."""
+        """The answer from what was found; `found` are its sentences where they are known already."""
         seconds = {} if seconds is None else seconds
         passages = retrieved.passages
-        with _timed(seconds, "read"):
-            found = self.candidates(retrieved)
-            sure = self.sure(retrieved, found)
+        if found is None:
+            with _timed(seconds, "sentences"):
+                found = self.candidates(retrieved)
+        sure = self.sure(retrieved, found)
         base = GroundedAnswer(
             retrieved.query, "abstained", (), passages, sure, note=retrieved.degraded, seconds=seconds
         )
@@ -150,7 +158,7 @@ class GroundedSystem:
         chosen = extract.choose(found, self.grounding.extraction, max_words=answering.max_words, least=answering.least)
         return [
             Sentence(
-                one.text,
+                one.text if one.unit.kind in AS_IT_STANDS else " ".join(one.text.split()),
                 (generate.cite(passages[one.source - 1], one.unit.start, one.unit.end, one.text, source=one.source),),
                 1.0,
             )

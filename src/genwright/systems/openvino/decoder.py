@@ -103,6 +103,8 @@ class OpenVinoDecoder:
         stream = self._streams.pop(slot, None)
         if stream is not None:
             stream.handle.stop()
+            if not self._streams and self._engine.has_non_finished_requests():
+                self._engine.step()  # it lets go of what was stopped when it steps
 
     def step(self) -> list[DecodedToken | LostStream]:
         """One token of every stream."""

@@ -30,6 +30,11 @@ class ApproximateEngine:
     def __init__(self, exact: ExactEngine, candidates: Nearest, /) -> None:
         self.exact, self._candidates = exact, candidates
 
+    @property
+    def matrix(self) -> Matrix:
+        """All vectors."""
+        return self.exact.matrix
+
     def search(self, query: Matrix, /, *, limit: int, mask: Mask | None) -> Found:
         """The best rows that count."""
         if mask is None:
@@ -45,7 +50,7 @@ class ApproximateEngine:
 
     def _compared(self, query: Matrix, rows: list[int], limit: int) -> Found:
         ordered = np.array(sorted(set(rows)), dtype=np.int64)
-        return best_rows(self.exact.matrix[ordered] @ query, ordered, limit=limit)
+        return best_rows(self.matrix[ordered] @ query, ordered, limit=limit)
 
     def close(self) -> None:
         """Lets go of the other engine."""

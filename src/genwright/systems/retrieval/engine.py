@@ -18,8 +18,11 @@ class VectorEngine(Protocol):
     """Rows whose vectors point where a question's does.
 
     `mask` says which rows count; None is all of them. An engine that is elsewhere raises `ConnectionError` where it
-    does not answer.
+    does not answer. `matrix` holds all vectors.
     """
+
+    @property
+    def matrix(self) -> Matrix: ...
 
     def search(self, query: Matrix, /, *, limit: int, mask: Mask | None) -> Found: ...
 

@@ -24,7 +24,12 @@ class ExactEngine:
     """Cosines with every row."""
 
     def __init__(self, path: Path, /, *, d: int) -> None:
-        self.matrix: Matrix = np.memmap(path, dtype="<f4", mode="r").reshape(-1, d)
+        self._matrix: Matrix = np.memmap(path, dtype="<f4", mode="r").reshape(-1, d)
+
+    @property
+    def matrix(self) -> Matrix:
+        """All vectors."""
+        return self._matrix
 
     def search(self, query: Matrix, /, *, limit: int, mask: Mask | None) -> Found:
         """The best rows that count."""

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, Self
 
+import numpy as np
+
 from genwright.core import CapabilityError, DataError, SpecError
 from genwright.modalities.document.document import Chunk, Document
 from genwright.nets.encoder.protocol import Encoder, Matrix
@@ -209,10 +211,14 @@ class Index:
         """What was found by meaning, and the cosines of what only words found."""
         if self.config.fusion != "scores" or vector is None or not dense:
             return dense
+        assert self._dense is not None, "what was found by meaning was found by an engine"
         held = {row for row, _ in dense}
         rows = [row for row, _ in bm25 if row not in held]
-        cosines = self.snapshot.vectors_of(rows) @ vector
-        return [*dense, *zip(rows, (float(one) for one in cosines), strict=True)]
+        owners = self.snapshot.owners
+        starts, ends = (np.searchsorted(owners, rows, side=side) for side in ("left", "right"))
+        matrix = self._dense.matrix
+        best = [float((matrix[start:end] @ vector).max()) for start, end in zip(starts, ends, strict=True)]
+        return [*dense, *zip(rows, best, strict=True)]
 
     def _fused(self, dense: Found, bm25: Found) -> Found:
         if self.config.fusion == "bm25":

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from genwright.core import DataError, IntegrityError
 from genwright.core.digest import canonical_json
 from genwright.modalities.document.document import Chunk, Document
-from genwright.nets.encoder.protocol import Matrix
 from genwright.systems.retrieval.store import CHUNK, DOCUMENT, Store, chunk_of, row_of
 
 NAME = "index.sqlite"
@@ -151,11 +150,6 @@ class Snapshot:
         """The vector of every part, in order."""
         for (vector,) in self._query("SELECT vector FROM vectors ORDER BY part"):
             yield vector
-
-    def vectors_of(self, rows: Sequence[int], /) -> Matrix:
-        """The vectors of some rows."""
-        found = [self._query("SELECT vector FROM vectors WHERE row = ?", [row]).fetchone()[0] for row in rows]
-        return np.frombuffer(b"".join(found), dtype="<f4").reshape(len(rows), self.facts.d)
 
     @cached_property
     def owners(self) -> Integers:

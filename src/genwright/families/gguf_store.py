@@ -9,9 +9,9 @@ from typing import Any
 
 from genwright.core.protocols import TokenShape
 from genwright.families.store import GGUF, write_description
-from genwright.nets.gguf import FileType, quantise_file, write_model
+from genwright.nets.gguf import FileType, write_model
 
-__all__ = ["FileType", "quantise_gguf", "save_gguf_family", "write_gguf"]
+__all__ = ["FileType", "save_gguf_family", "write_gguf"]
 
 
 def write_gguf(family: Any, /, *, codec_folder: Path, out: Path, file_type: FileType, name: str = "model") -> None:
@@ -32,15 +32,6 @@ def write_gguf(family: Any, /, *, codec_folder: Path, out: Path, file_type: File
         as_it_came=as_it_came,
         name=name,
     )
-
-
-def quantise_gguf(source: Path, /, *, out: Path, file_type: FileType) -> None:
-    """Writes a GGUF file's model in another type; best from "f32", "f16" or "bf16".
-
-    Raises:
-        DataError: the file is broken.
-    """
-    quantise_file(source, out=out, file_type=file_type)
 
 
 def save_gguf_family(

@@ -7,7 +7,7 @@ import pytest
 from genwright.core import DataError
 from genwright.modalities.document.asking import asked, asking, constructed
 from genwright.modalities.document.document import Chunk, Document
-from genwright.modalities.document.questions import Question, halves, places, read_questions
+from genwright.modalities.document.questions import Question, halves, read_questions
 
 TEXT = "Title\n=====\n\nThe answer is blue.\nIt was red. It was red.\n"
 DOCUMENTS = {one.id: one for one in (Document("set#colours", "C", TEXT, "rst"), Document("a/b#more", "M", "words"))}
@@ -51,13 +51,6 @@ def test_places_are_exact(tmp_path):
 def test_wrong_lines_are_named(tmp_path, line, why):
     with pytest.raises(DataError, match=rf"questions\.jsonl:1.*{why}"):
         read(tmp_path, line)
-
-
-def test_the_same_words_elsewhere_answer_too(tmp_path):
-    documents = DOCUMENTS | {"copy": Document("copy", "C", "Said: The answer is blue.")}
-    (question,) = read(tmp_path, row())
-    start = TEXT.index("The")
-    assert places(question, documents=documents) == [("set#colours", start, start + 19), ("copy", 6, 25)]
 
 
 def test_ids_are_unique(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from genwright.modalities.document.config import DocumentSourceConfig
-from genwright.modalities.document.questions import halves, places, read_questions
+from genwright.modalities.document.questions import halves, read_questions
 from genwright.modalities.document.reading import read_documents
 
 FILE = Path(__file__).parents[3] / "recipes" / "python-help" / "questions.jsonl"
@@ -29,7 +29,6 @@ def test_quotes_and_facts_are_there(topics):
         (span,) = one.spans
         quote = " ".join(topics[one.document].text[slice(*span)].split())
         assert one.facts and all(" ".join(fact.split()) in quote for fact in one.facts), one.id
-        assert places(one, documents=topics)
 
 
 def test_halves_are_of_one_size(topics):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,18 +55,6 @@ def read_questions(path: Path, /, *, documents: Mapping[str, Document]) -> list[
     if repeated:
         raise DataError(f"{path}: two questions have the id '{repeated[0]}'", hint="give each its own")
     return found
-
-
-def places(question: Question, /, *, documents: Mapping[str, Document]) -> list[tuple[str, int, int]]:
-    """Every place in `documents` that says word for word what a question's own places say: each answers it."""
-    own = documents[question.document].text
-    quotes = [own[start:end] for start, end in question.spans]
-    return [
-        (name, found.start(), found.end())
-        for name, document in documents.items()
-        for quote in quotes
-        for found in re.finditer(re.escape(quote), document.text)
-    ]
 
 
 def halves(questions: Sequence[Question], /, *, seed: int) -> tuple[list[Question], list[Question]]:

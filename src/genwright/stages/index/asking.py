@@ -11,6 +11,7 @@ from genwright.core import Context, DataError
 from genwright.modalities.document import questions as written
 from genwright.modalities.document.asking import constructed
 from genwright.modalities.document.document import Document
+from genwright.modalities.document.occurrences import Occurrences
 from genwright.modalities.files.config import FilesConfig
 from genwright.modalities.files.sources import list_files
 from genwright.stages.index.config import QuestionsConfig
@@ -33,8 +34,9 @@ def gather(
     made = _made(config, documents, context) if config.made == "on" else []
     kept = [*by_hand, *_found_again(made, index, config, documents, context)]
     first, _ = written.halves(kept, seed=context.seed_for("halves"))
-    development = {one.id for one in first}
-    return [replace(_placed(one, documents), half="development" if one.id in development else "test") for one in kept]
+    development, copies = {one.id for one in first}, Occurrences(list(documents.values()))
+    halves = ("development" if one.id in development else "test" for one in kept)
+    return [replace(_placed(one, documents, copies), half=half) for one, half in zip(kept, halves, strict=True)]  # type: ignore[arg-type]
 
 
 def chosen_by(questions: Sequence[Question], /) -> str:
@@ -69,11 +71,15 @@ def _found_again(
     context: Context,
 ) -> list[written.Question]:
     """Those whose passage is among the first; for the rest nobody could know what is meant."""
-    asked = [_placed(one, documents) for one in made]
+    copies = Occurrences(list(documents.values()))
+    asked = [_placed(one, documents, copies) for one in made]
     found = search_all(index, asked, context, title="ask the questions that were made", k=config.round_trip)
     return [one for one, question, hit in zip(made, asked, found, strict=True) if rank_of(question, hit) is not None]
 
 
-def _placed(one: written.Question, documents: Mapping[str, Document]) -> Question:
-    spans = tuple(sorted(set(written.places(one, documents=documents))))
-    return Question(one.id, one.text, one.document, spans, one.facts, one.origin)
+def _placed(one: written.Question, documents: Mapping[str, Document], copies: Occurrences) -> Question:
+    """The question with every place that says what its own places say."""
+    text = documents[one.document].text
+    own = {(one.document, start, end) for start, end in one.spans}
+    spans = own.union(*(copies.of(text[start:end]) for start, end in one.spans))
+    return Question(one.id, one.text, one.document, tuple(sorted(spans)), one.facts, one.origin)

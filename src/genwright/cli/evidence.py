@@ -17,7 +17,10 @@ from genwright.project.report import estimate_text, write_report
 
 def use_of(project: Project, release: str, /) -> str:
     """What a person does with a release of the project's modality."""
-    if modality_component(project.specs()[0].project.modality).of_texts:
+    modality = modality_component(project.specs()[0].project.modality)
+    if modality.documents:
+        return f"ask it with: genwright ask QUESTION --system {release[:12]}, or genwright serve {release[:12]}"
+    if modality.of_texts:
         return f"serve it with: genwright serve {release[:12]}"
     return f"draw samples with: genwright generate --system {release[:12]} --num 10 --out DIR"
 

@@ -9,10 +9,11 @@ from genwright.core import CapabilityError, DataError, Interrupted, SpecError
 from genwright.modalities.document.config import ChunkConfig
 from genwright.nets.encoder import load_encoder
 from genwright.project import Project
-from genwright.stages.index import building
+from genwright.stages.index import building, model
 from genwright.stages.index.config import IndexConfig, check, fingerprint
 from genwright.stages.index.scoring import measures
 from genwright.stages.index.ways import ways_of
+from genwright.systems.requests import Completion
 from genwright.systems.retrieval.index import Index
 from genwright.systems.retrieval.questions import read_questions
 
@@ -234,3 +235,31 @@ def test_files_of_encoder_and_questions_are_in_the_cache_key(project):
     assert fingerprint(config, project.root) != before
     file.write_text(text)
     assert fingerprint(config, project.root) == before
+
+
+class Scripted:
+    """Writes the same two lines about everything."""
+
+    def request(self, prompt, **more):
+        self.asked = [*getattr(self, "asked", []), prompt]
+        return prompt
+
+    def generate(self, requests):
+        said = "1. How often are figs watered by hand?\nThis is no question."
+        return [Completion(said, (), (), "stop", 1) for _ in requests]
+
+
+def test_a_model_writes_questions_on_chunks(project, done, make_context, monkeypatch):
+    encoder = load_encoder(artifact(project, done, "encoder").path)
+    index = Index.open(artifact(project, done, "index").path, encoder=encoder, cache=project.root / "cache")
+    documents = {one.id: index.document(one.id) for one in index.documents()}
+    scripted = Scripted()
+    monkeypatch.setattr(model, "_system", lambda context: scripted)
+    found = model.written_by_model(5, documents, index, make_context())
+    assert len(found) == 5 and {one.text for one in found} == {"How often are figs watered by hand?"}
+    assert {one.origin for one in found} == {"model"}
+    for one, ((_, told),) in zip(found, scripted.asked, strict=True):
+        ((start, end),) = one.spans
+        assert documents[one.document].text[start:end] in told
+    with pytest.raises(CapabilityError, match="the project has none"):
+        check({"index": IndexConfig.parse({"questions": {"by_model": 3}}, where="index")}, "document")

@@ -15,6 +15,7 @@ from genwright.modalities.document.occurrences import Occurrences
 from genwright.modalities.files.config import FilesConfig
 from genwright.modalities.files.sources import list_files
 from genwright.stages.index.config import QuestionsConfig
+from genwright.stages.index.model import written_by_model
 from genwright.stages.index.scoring import rank_of, search_all
 from genwright.systems.retrieval.index import Index
 from genwright.systems.retrieval.questions import Question
@@ -32,6 +33,7 @@ def gather(
     """
     by_hand = _by_hand(config, documents, context)
     made = _made(config, documents, context) if config.made == "on" else []
+    made += written_by_model(config.by_model, documents, index, context) if config.by_model else []
     kept = [*by_hand, *_found_again(made, index, config, documents, context)]
     first, _ = written.halves(kept, seed=context.seed_for("halves"))
     development, copies = {one.id for one in first}, Occurrences(list(documents.values()))

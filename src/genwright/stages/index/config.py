@@ -57,13 +57,15 @@ class QuestionsConfig(Config):
     """Which questions the index is measured by.
 
     `files` are JSONL files (or globs) of questions written by hand. With `made`, questions are made of headings,
-    definitions and FAQ entries, at most `most_made`; one is kept where the search finds its passage among the first
-    `round_trip`. Where there are questions by hand, everything is chosen and claimed on those first.
+    definitions and FAQ entries, at most `most_made`; with `by_model`, the project's language model is asked for
+    questions on so many chunks, drawn at random. What was made is kept where the search finds its passage among the
+    first `round_trip`. Where there are questions by hand, everything is chosen and claimed on those first.
     """
 
     files: tuple[str, ...] = ()
     made: Literal["on", "off"] = "on"
     most_made: int = Field(default=400, ge=1, le=100_000)
+    by_model: int = Field(default=0, ge=0, le=100_000)
     round_trip: int = Field(default=50, ge=1, le=10_000)
 
 
@@ -99,10 +101,14 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
     Raises:
         CapabilityError: they are not.
     """
-    del configs
     if not modality_component(modality).documents:
         raise CapabilityError(
             f"[index] is of documents, and this project's modality is '{modality}'", hint="modality = 'document'"
+        )
+    if configs["index"].questions.by_model and "base" not in configs:  # type: ignore[attr-defined]
+        raise CapabilityError(
+            "index.questions.by_model has a language model write questions, and the project has none",
+            hint="add a [base] section, or by_model = 0",
         )
 
 
@@ -131,6 +137,7 @@ STAGE = StageSpec(
     config=IndexConfig,
     run="genwright.stages.index.run:run",
     inputs=("dataset",),
+    optional=("model", "codec"),
     outputs={"index": "index", "encoder": "encoder", "questions": "questions", "retrieval_scores": "scores"},
     libraries=("torch", "numpy", "tokenizers", "safetensors", "tantivy", "snowballstemmer"),
     external="genwright.stages.index.config:fingerprint",

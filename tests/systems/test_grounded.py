@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from genwright.core import DataError
+from genwright.core import CapabilityError, DataError
 from genwright.families import SamplingConfig
 from genwright.modalities.document.document import Document
 from genwright.modalities.document.structure import blocks
@@ -160,6 +160,17 @@ def test_what_is_not_borne_out_is_dropped_and_the_documents_answer(index, claim:
     assert answer.mode == "extractive"
     assert [one.text for one in answer.dropped] == [claim]
     assert "15 hours" in answer.sentences[0].text
+
+
+def test_a_model_that_fails_leaves_the_documents_to_answer(index) -> None:
+    class Broken(Scripted):
+        def generate(self, requests):
+            raise CapabilityError("the prompt has 9,000 tokens")
+
+    grounding = GROUNDING.model_copy(update={"generator": Prompt(pattern=ZeroShotConfig())})
+    answer = system_of(index, grounding, Broken("")).ask("How many hours does a cat sleep?")
+    assert answer.mode == "extractive" and "15 hours" in answer.sentences[0].text
+    assert "the prompt has 9,000 tokens" in answer.note
 
 
 def test_passages_are_data_and_attacks_are_not_read(system) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from genwright.core import load_reference
+from genwright.core import GenwrightError, load_reference
 from genwright.modalities.document.document import Block, Document
 from genwright.modalities.document.structure import blocks as blocks_of
 from genwright.systems.grounded import confidence, extract, generate
@@ -170,8 +170,12 @@ class GroundedSystem:
     ) -> GroundedAnswer:
         answering = self.grounding.answering
         with _timed(seconds, "generate"):
-            request = generate.request_of(base.question, history, base.sources, model=model, answering=answering)
-            (completion,) = model.generate([request])
+            try:
+                request = generate.request_of(base.question, history, base.sources, model=model, answering=answering)
+                (completion,) = model.generate([request])
+            except GenwrightError as error:  # the documents can still answer
+                told = f"the language model did not answer ({error.message}): sentences of the documents instead"
+                return replace(base, note="; ".join(part for part in (base.note, told) if part))
         with _timed(seconds, "check"):
             documents, blocks = self._read(base.sources)
             evidence = generate.windows(base.sources, documents=documents, blocks=blocks)

@@ -16,7 +16,7 @@ from genwright.systems.grounded.words import content
 from genwright.systems.retrieval.passage import Passage
 
 Floats = NDArray[np.float64]
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+Embed = Callable[..., NDArray[np.float32]]
 
 SIGNALS = (
     "cosine", "cosine_around", "words_found", "words_around", "passage_cosine", "passage_rank", "leads_section",
@@ -69,8 +69,8 @@ def candidates(
     if not found:
         return []
     texts = [_framed(passages[place], unit, shown) for place, unit, shown, _, _ in found]
-    vectors = embed([question, *texts])
-    cosines = np.asarray(vectors[1:] @ vectors[0], dtype=np.float64)
+    (asked,) = embed([question], role="query")
+    cosines = np.asarray(embed(texts) @ asked, dtype=np.float64)
     made = []
     for at, (place, unit, shown, own, around_share) in enumerate(found):
         passage = passages[place]

@@ -77,6 +77,22 @@ class TokenDecoder(Protocol):
         """New tokens, those of one stream in order; there may be none yet."""
 
 
+def check_room(request: DecodeRequest, decoder: TokenDecoder, /, *, num_slots: int, context_tokens: int) -> None:
+    """Passes where an engine with a fixed context can take a stream in.
+
+    Raises:
+        CapabilityError: all slots are taken, or the prompt is empty or fills the context.
+    """
+    if not decoder.num_free:
+        raise CapabilityError(f"all {num_slots} slots are taken", hint="free one, or ask for more slots")
+    size = len(request.prompt_ids)
+    if not 0 < size < context_tokens or request.max_new_tokens < 1:
+        raise CapabilityError(
+            f"the prompt has {size} tokens; the context holds {context_tokens}, and one must stay free",
+            hint="shorten the prompt",
+        )
+
+
 @runtime_checkable
 class Matcher(Protocol):
     """What a text may go on with."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from genwright.core import Config, IntegrityError
+from genwright.core import Config
 from genwright.core.digest import canonical_json
 from genwright.families import SamplingConfig
+from genwright.systems.stored import read_stored
 
 NAME = "manifest.json"
 OPENVINO = "openvino.json"
@@ -125,9 +124,6 @@ def read_manifest(folder: Path, /) -> AnyManifest:
     Raises:
         IntegrityError: there is none, or it cannot be read.
     """
-    try:
-        values: Mapping[str, Any] = json.loads((folder / NAME).read_bytes())
-    except (OSError, ValueError) as error:
-        raise IntegrityError(f"{folder.name} holds no readable {NAME} ({error})", hint="genwright verify") from None
+    values = read_stored(folder / NAME)
     kind = GroundedManifest if values.get("backend") == "grounded" else Manifest
     return kind.parse(values, where=NAME)

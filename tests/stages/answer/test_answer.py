@@ -8,6 +8,7 @@ from genwright.core import CapabilityError, GateError, SpecError
 from genwright.measure import read_scores
 from genwright.project import Project
 from genwright.stages.answer.calibrate import threshold
+from genwright.stages.answer.config import check
 from genwright.systems.grounded.grounding import read_grounding
 
 from ...nets.small_encoder import write_sentence_encoder
@@ -161,6 +162,11 @@ def test_a_policy_refuses_what_is_not_good_enough(project, done):
 def test_what_does_not_go_together_is_refused_at_planning(project, change, error, message):
     with pytest.raises(error, match=message):
         project.run(overrides=[change])
+
+
+def test_answers_are_drawn_from_documents_alone() -> None:
+    with pytest.raises(CapabilityError, match=r"\[answer\] draws answers from documents.*'text'"):
+        check({}, "text")
 
 
 def test_thresholds_lose_no_more_than_they_may() -> None:

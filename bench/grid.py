@@ -1,6 +1,6 @@
-"""Every family over every modality at one budget, from the recipes: `python bench/grid.py FOLDER [BUDGET]`.
+"""Every family over every modality at one budget of processor time: `python bench/grid.py FOLDER [BUDGET]`.
 
-Writes `bench/results/grid.json`, which `python docs/generate.py` turns into `docs/grid.md`. A cell that is there is not
+From the recipes. Writes `bench/results/grid.json`, which `python docs/generate.py` turns into `docs/grid.md`. A cell that is there is not
 run again, so a run that was stopped goes on.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import genwright
+import report
 from genwright.core.errors import GenwrightError
 from genwright.project.machine import machine_facts
 from genwright.project.recipes import new_project
@@ -45,7 +46,7 @@ def cell(modality: str, family: str, *, folder: Path, budget: str) -> dict[str, 
         new_project(recipe, root)
     chosen = CHOICES.get((modality, family), family)
     project = genwright.open(root)
-    overrides = [f'train.trainer.budget={{time="{budget}"}}', f"train.family={chosen}", *SIZES]
+    overrides = [report.budget(budget), f"train.family={chosen}", *SIZES]
     found: dict[str, Any] = {"modality": modality, "family": family, "recipe": recipe, "set": chosen, "budget": budget}
     try:
         (done,) = project.run(["evaluate"], overrides=overrides)

@@ -1,7 +1,7 @@
-"""Generators of molecules at one budget, on a third of MOSES: `python bench/molecules.py FOLDER NAME=STEPS ...`.
+"""Generators of molecules at one budget, on a third of MOSES: `python bench/molecules.py FOLDER NAME=BUDGET ...`.
 
 Every third molecule of MOSES' train file, so that what is held out is like what is trained on; the recipe takes every
-twentieth. Budgets are steps, whose CPU-seconds are reported. What is in FOLDER is not run again.
+twentieth. A budget is processor time ("1200s") or a number of steps. What is in FOLDER is not run again.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ METRICS = ("legal_share", "frechet_chemnet_distance", "new_share", "different_sh
 FLOOR = "reference: other real samples"
 
 
-def one(project: Project, name: str, steps: int, more: list[str]) -> list[dict[str, Any]]:
+def one(project: Project, name: str, budget: str, more: list[str]) -> list[dict[str, Any]]:
     """The claims of one run as rows, with the floor of the Fréchet distance beside it."""
-    overrides = [*SHARED, *RUNS[name], f"train.trainer.budget={{steps = {steps}}}", *more]
+    overrides = [*SHARED, *RUNS[name], report.budget(budget), *more]
     (done,) = project.run(["evaluate"], overrides=overrides, progress=LineProgress(as_json=False))
     seconds = next(s.run["cost"]["cpu_s"] for s in done.steps if s.stage.name == "train" and s.run)
     rows = []
@@ -69,7 +69,7 @@ def one(project: Project, name: str, steps: int, more: list[str]) -> list[dict[s
             shown = claim.estimate
             rows.append(
                 {
-                    "what": f"{name} ({steps:,} steps, {seconds:.0f} CPU-seconds): {claim.metric}{label}",
+                    "what": f"{name} ({seconds:.0f} CPU-seconds): {claim.metric}{label}",
                     "value": shown.value and round(shown.value, 4),
                     "unit": claim.unit,
                     "interval": [end and round(end, 4) for end in (shown.low, shown.high)],
@@ -89,9 +89,10 @@ def main() -> None:
     more = [word for word in sys.argv[2:] if word not in asked]
     kept = folder / "found.json"
     found: dict[str, Any] = json.loads(kept.read_text()) if kept.is_file() else {}
-    for name, _, steps in (word.rpartition("=") for word in asked):
-        found[name] = {"words": [f"'{name}={steps}'", *map(repr, more)]}
-        found[name]["rows"] = one(Project.find(folder), name, int(steps), more)
+    for word in asked:
+        name, _, budget = word.rpartition("=")
+        found[word] = {"words": [repr(word), *map(repr, more)]}
+        found[word]["rows"] = one(Project.find(folder), name, budget, more)
         kept.write_text(json.dumps(found, indent=1, ensure_ascii=False))
     report.write(
         "molecules",

@@ -1,7 +1,7 @@
-"""Likelihood of families over short passages of prose: `python bench/passages.py FOLDER NAME=STEPS ...`.
+"""Likelihood of families over short passages of prose: `python bench/passages.py FOLDER NAME=BUDGET ...`.
 
 Nats per held-out byte, exact or a bound; of the VAE also the divergence of its latents, which is 0 where the decoder
-ignores them. Budgets are steps, whose CPU-seconds are reported. What is in FOLDER is not run again.
+ignores them. A budget is processor time ("300s") or a number of steps. What is in FOLDER is not run again.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ RUNS = {
 }
 
 
-def one(project: Project, name: str, steps: int) -> dict[str, Any]:
+def one(project: Project, name: str, budget: str) -> dict[str, Any]:
     """The likelihood of one run with its interval, its CPU-seconds, and the last divergences of a VAE."""
-    overrides = [*SHARED, f"train.family={RUNS[name]}", f"train.trainer.budget={{steps = {steps}}}"]
+    overrides = [*SHARED, f"train.family={RUNS[name]}", report.budget(budget)]
     (done,) = project.run(["evaluate"], overrides=overrides, progress=LineProgress(as_json=False))
     claim = next(c for c in done.claims if c.metric == "negative_log_likelihood")
     train = next(step.run for step in done.steps if step.stage.name == "train" and step.run)
     log = read_scores(project.ledger.store.path(train["outputs"]["training_log"]))
     shown = claim.estimate
     return {
-        "steps": steps,
+        "budget": budget,
         "cpu_s": train["cost"]["cpu_s"],
         "bound": bool(claim.label),
         "n": shown.n,
@@ -55,7 +55,7 @@ def one(project: Project, name: str, steps: int) -> dict[str, Any]:
 
 def rows_of(name: str, found: dict[str, Any], exact: float | None) -> list[dict[str, Any]]:
     """Lines of the table; a bound is read beside the exact likelihood."""
-    what = f"{name}{', upper bound' if found['bound'] else ''} ({found['steps']:,} steps, {found['cpu_s']:.0f} CPU-s)"
+    what = f"{name}{', upper bound' if found['bound'] else ''} ({found['cpu_s']:.0f} CPU-s)"
     value, *ends = (round(part, 4) for part in found["nats"])
     rows = [{"what": what, "value": value, "unit": "nats/byte", "interval": ends, "n": found["n"]}]
     if found["bound"] and exact:
@@ -75,15 +75,15 @@ def main() -> None:
         new_project("prose-passages", folder)
     kept = folder / "found.json"
     found: dict[str, Any] = json.loads(kept.read_text()) if kept.is_file() else {}
-    for name, _, steps in (word.rpartition("=") for word in sys.argv[2:]):
-        found[name] = one(Project.find(folder), name, int(steps))
+    for name, _, budget in (word.rpartition("=") for word in sys.argv[2:]):
+        found[name] = one(Project.find(folder), name, budget)
         kept.write_text(json.dumps(found, indent=1))
     exact = found["autoregressive"]["nats"][0] if "autoregressive" in found else None
     report.write(
         "passages",
         title="Passages of at most 120 characters of prose, one thread: nats per held-out byte",
         command="python bench/passages.py FOLDER "
-        + " ".join(f"'{name}={run['steps']}'" for name, run in found.items()),
+        + " ".join(f"'{name}={run['budget']}'" for name, run in found.items()),
         rows=[row for name, run in found.items() for row in rows_of(name, run, exact)],
         libraries=("torch",),
     )

@@ -10,6 +10,11 @@ from genwright.project.machine import library_version, machine_facts
 RESULTS = Path(__file__).parent / "results"
 
 
+def budget(text: str, /) -> str:
+    """The override for "1200s" of processor time, or for a number of steps."""
+    return f"train.trainer.budget={{{f'steps = {text}' if text.isdigit() else f'cpu_time = {text!r}'}}}"
+
+
 def write(
     name: str, /, *, title: str, command: str, rows: list[dict[str, Any]], libraries: tuple[str, ...] = (), **more: Any
 ) -> Path:

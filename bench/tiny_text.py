@@ -1,6 +1,6 @@
 """A megabyte of English, byte by byte: Genwright's nets against a plain GPT at nanoGPT's settings for a CPU.
 
-python bench/tiny_text.py FOLDER [NAME ...]    the named runs (default: all); what is in FOLDER is not run again
+python bench/tiny_text.py FOLDER [NAME=BUDGET ...]    the named runs; what is in FOLDER is not run again
 
 The plain GPT is written here from the published settings (nanoGPT's README, "I only have a macbook"; its defaults for
 what that leaves open), since nanoGPT is no package. Tiny Shakespeare is in no package either: the text is fortunes, as
@@ -75,11 +75,10 @@ generation = {{ num_samples = 0 }}
 """
 PEER = "plain GPT, nanoGPT's settings"
 LSTM = ["train.family.net={kind = 'lstm', num_layers = 2, d_model = 192}"]
-# Steps that take two thirds of the peer's CPU-seconds, from a first run of 100 steps each.
 RUNS: dict[str, list[str]] = {
-    "transformer, bytes": ["train.trainer.budget.steps=STEPS"],
-    "LSTM, bytes": ["train.trainer.budget.steps=STEPS", *LSTM],
-    "transformer, 1,024 tokens": ["train.trainer.budget.steps=STEPS", "fit.codec={kind = 'bpe', vocab_size = 1024}"],
+    "transformer, bytes": [],
+    "LSTM, bytes": LSTM,
+    "transformer, 1,024 tokens": ["fit.codec={kind = 'bpe', vocab_size = 1024}"],
 }
 
 
@@ -193,9 +192,9 @@ def peer(project: Project, dataset: Path, folder: Path) -> dict[str, Any]:
     return {"value": round(value, 4), "interval": [round(low, 4), round(high, 4)], "cpu_s": body["cpu_s"]}
 
 
-def ours(project: Project, name: str, steps: int) -> dict[str, Any]:
+def ours(project: Project, name: str, budget: str) -> dict[str, Any]:
     """Nats per byte of held-out documents, and the CPU-seconds of training."""
-    overrides = [one.replace("STEPS", str(steps)) for one in RUNS[name]]
+    overrides = [*RUNS[name], report.budget(budget)]
     (done,) = project.run(["evaluate"], overrides=overrides, progress=LineProgress(as_json=False))
     claim = next(c.estimate for c in done.claims if c.metric == "bits_per_byte" and not c.label)
     run = next(step.run for step in done.steps if step.stage.name == "train" and step.run)
@@ -204,7 +203,7 @@ def ours(project: Project, name: str, steps: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run what is named (`NAME=STEPS`), and write what there is."""
+    """Run what is named, and write what there is; a budget is processor time such as "120s", or a number of steps."""
     folder = Path(sys.argv[1])
     asked = dict(one.rpartition("=")[::2] for one in sys.argv[2:])
     if not folder.exists():
@@ -217,15 +216,15 @@ def main() -> None:
     known = folder / "found.json"
     found: dict[str, Any] = json.loads(known.read_text()) if known.is_file() else {}
     found[PEER] = peer(project, dataset, folder)
-    for name, steps in asked.items():
-        found[name] = ours(project, name, int(steps)) | {"steps": int(steps)}
+    for name, budget in asked.items():
+        found[name] = ours(project, name, budget) | {"budget": budget}
         known.write_text(json.dumps(found, indent=1))
     rows = [_row(name, one, found[PEER]) for name, one in found.items()]
     report.write(
         "tiny_text",
         title="A megabyte of English, nats per held-out byte (end marks included)",
         command="python bench/tiny_text.py FOLDER "
-        + " ".join(f"'{n}={found[n]['steps']}'" for n in found if n != PEER),
+        + " ".join(f"'{n}={found[n]['budget']}'" for n in found if n != PEER),
         rows=rows,
         libraries=("torch",),
     )

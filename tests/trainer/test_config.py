@@ -27,6 +27,9 @@ def test_one_budget_only() -> None:
         BudgetConfig.parse({"time": "1m", "steps": 5}, where="budget")
     assert BudgetConfig().seconds == 60.0
     assert BudgetConfig(steps=3).seconds is None
+    assert BudgetConfig(cpu_time="2m").seconds == 120.0
+    with pytest.raises(SpecError, match="time and cpu_time"):
+        BudgetConfig.parse({"time": "1m", "cpu_time": "1m"}, where="budget")
 
 
 def test_schedule_rises_holds_and_falls() -> None:

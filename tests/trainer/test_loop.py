@@ -1,5 +1,6 @@
 """The loop: it learns, repeats and resumes bit by bit, divides batches, drives two parts, and stops with reason."""
 
+import time
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from genwright.core.protocols import Clock, Tokens
 from genwright.families.autoregressive import Autoregressive
 from genwright.trainer.calibrate import Cost, copied, looks_for
 from genwright.trainer.config import BudgetConfig
+from genwright.trainer.engine import Engine
 from genwright.trainer.loop import Outcome
 
 from .fakes import TwoParts, config, make_family, make_job, run
@@ -153,6 +155,24 @@ def test_a_time_budget_becomes_steps_once(tmp_path: Path) -> None:
     assert outcome.num_steps == decisions["training plan"]["num_steps"] > 1
     again = run(make_job(), tmp_path / "again", settings=settings, decisions=decisions)
     assert same(outcome, again)
+
+
+def test_a_budget_of_processor_time_does_not_count_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Engine.step
+
+    def slowed(self: Engine, *args: Any, **kwargs: Any) -> Any:
+        time.sleep(0.05)
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(Engine, "step", slowed)
+    settings = {"validation": {"times": 0}}
+    by_wall = run(make_job(), tmp_path / "wall", settings=config(budget={"time": "2s"}, **settings), decisions={})
+    assert by_wall.num_steps < 40
+    processor = config(budget={"cpu_time": "1s"}, **settings)
+    planned: dict[str, Any] = {}
+    with pytest.raises(Interrupted):
+        run(make_job(), tmp_path / "cpu", settings=processor, decisions=planned, should_stop=lambda: True)
+    assert planned["training plan"]["num_steps"] > 40
 
 
 def test_looks_take_a_fifth_of_a_time_budget_at_most() -> None:

@@ -34,6 +34,11 @@ class Cost:
     validation_seconds: float
 
 
+def clock(budget: BudgetConfig, /) -> Callable[[], float]:
+    """The clock that a budget counts by: the wall's, or that of the processor's work on this process."""
+    return time.process_time if budget.cpu_time else time.perf_counter
+
+
 def choose_precision(wanted: str, /, *, device: str, needs_float32: bool = False) -> str:
     """The precision asked for, or bfloat16 where the hardware multiplies it natively and the family bears it.
 
@@ -64,15 +69,15 @@ def measure(family: Any, *, feed: Feed, settings: EngineSettings, validation: Se
 
     A family whose parts have windows is measured within each of them: its steps differ.
     """
-    engine = Engine(copied(family), feed=feed, settings=settings)
+    engine, now = Engine(copied(family), feed=feed, settings=settings), clock(settings.config.budget)
     edges = sorted({0.0, 1.0, *(edge for window in engine.windows.values() for edge in window)})
     step_seconds = 0.0
     for start, end in itertools.pairwise(edges):
         share = end - start
-        step_seconds += share * _step_seconds(engine, fraction=(start + end) / 2, seconds=share * seconds)
-    started = time.perf_counter()
+        step_seconds += share * _step_seconds(engine, now, fraction=(start + end) / 2, seconds=share * seconds)
+    started = now()
     engine.validation_loss(validation)
-    return Cost(step_seconds, time.perf_counter() - started)
+    return Cost(step_seconds, now() - started)
 
 
 def copied(family: Any, /) -> Any:
@@ -83,15 +88,15 @@ def copied(family: Any, /) -> Any:
     return out
 
 
-def _step_seconds(engine: Engine, *, fraction: float, seconds: float) -> float:
+def _step_seconds(engine: Engine, now: Callable[[], float], *, fraction: float, seconds: float) -> float:
     for index in range(WARM_UP_STEPS):
         engine.step(index, num_steps=100, fraction=fraction)
-    started = time.perf_counter()
+    started = now()
     done = 0
-    while done < LEAST_STEPS or time.perf_counter() - started < seconds:
+    while done < LEAST_STEPS or now() - started < seconds:
         engine.step(WARM_UP_STEPS + done, num_steps=100, fraction=fraction)
         done += 1
-    return (time.perf_counter() - started) / done
+    return (now() - started) / done
 
 
 def looks_for(budget: BudgetConfig, /, *, cost: Cost, wanted: int) -> int:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from genwright.core import Config
 
 UNITS_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+UNITS = ("time", "cpu_time", "steps", "tokens", "samples")
 
 
 def parse_seconds(text: str, /) -> float:
@@ -25,14 +26,19 @@ def parse_seconds(text: str, /) -> float:
 
 
 class BudgetConfig(Config):
-    """How long to train: a time, or a number of steps, of tokens (of a text) or of samples; a minute if not said."""
+    """How long to train: a time, or a number of steps, of tokens (of a text) or of samples; a minute if not said.
+
+    `cpu_time` is a time that counts the processor's work on this process, all threads together: a busy machine
+    makes training longer, not shorter. It counts nothing of what an accelerator does.
+    """
 
     time: str | None = None
+    cpu_time: str | None = None
     steps: int | None = Field(default=None, ge=1)
     tokens: int | None = Field(default=None, ge=1)
     samples: int | None = Field(default=None, ge=1)
 
-    @field_validator("time")
+    @field_validator("time", "cpu_time")
     @classmethod
     def _duration(cls, value: str | None) -> str | None:
         if value is not None and parse_seconds(value) <= 0:
@@ -41,7 +47,7 @@ class BudgetConfig(Config):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        given = [name for name in ("time", "steps", "tokens", "samples") if getattr(self, name) is not None]
+        given = [name for name in UNITS if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"one budget is needed, got {' and '.join(given)}; keep one of them")
         return self
@@ -49,14 +55,15 @@ class BudgetConfig(Config):
     @property
     def is_open(self) -> bool:
         """Whether nothing was said."""
-        return all(value is None for value in (self.time, self.steps, self.tokens, self.samples))
+        return all(getattr(self, name) is None for name in UNITS)
 
     @property
     def seconds(self) -> float | None:
-        """The time budget; None where something else is the budget."""
-        if self.time is None and not self.is_open:
-            return None
-        return parse_seconds(self.time or "60s")
+        """The time budget, by the wall or by the processor; None where something else is the budget."""
+        if self.is_open:
+            return 60.0
+        said = self.time or self.cpu_time
+        return parse_seconds(said) if said else None
 
 
 class OptimiserConfig(Config):

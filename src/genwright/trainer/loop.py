@@ -15,7 +15,7 @@ from genwright.core import Context, DivergenceError, Interrupted, SpecError
 from genwright.core.protocols import Batch
 from genwright.core.stage import Task
 from genwright.trainer import distributed
-from genwright.trainer.calibrate import Calibration, choose_precision
+from genwright.trainer.calibrate import Calibration, choose_precision, clock
 from genwright.trainer.checkpoint import Saved, load_checkpoint, save_checkpoint
 from genwright.trainer.config import TrainerConfig
 from genwright.trainer.engine import Engine, EngineSettings, Feed, StepResult
@@ -128,7 +128,8 @@ class _Run:
         self.last_save, self.save_cost = time.perf_counter(), 0.0
 
     def _settings(self) -> EngineSettings:
-        job, context = self.job, self.context
+        job, context, now = self.job, self.context, clock(self.config.budget)
+        started = now()
         private = job.mechanism is not None
         needs_float32 = private or bool(getattr(job.family, "needs_float32", False))
         precision = distributed.decide(
@@ -152,7 +153,7 @@ class _Run:
             settings=settings,
             validation=job.validation,
             device=context.device,
-            elapsed=lambda: time.perf_counter() - self.started,
+            elapsed=lambda: now() - started,
             say=context.progress.say,
         )
         plan = distributed.decide(context, "training plan", calibration.decide)

@@ -60,6 +60,8 @@ def test_shuffled_columns_are_found_out(measured):
     at = {key: estimate.value for key, estimate in measured.items()}
     assert at["c2st_auc", ""] > 0.9 and abs(at["c2st_auc", "floor"] - 0.5) < 0.08
     assert at["column_shapes", ""] > 0.99 and at["pair_trends", ""] < at["pair_trends", "floor"] - 0.1
+    both = (at["column_shapes", ""] + at["pair_trends", ""]) / 2
+    assert at["shapes_and_trends", ""] == pytest.approx(both)
     assert at["coverage", ""] < at["coverage", "floor"] - 0.1 and at["coverage", "floor"] > 0.9
     assert at["tstr_difference", ""] < -0.1 < at["tstr_difference", "floor"]
     assert at["tstr_auc_of_subgroup", "floor; subgroup north"] > 0.7

@@ -14,7 +14,8 @@ from genwright.modalities.table.atoms import Atoms, atoms_of, codes_of_groups, d
 from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import BinsConfig
 from genwright.modalities.table.derived import Derived
-from genwright.modalities.table.layout import ColumnsCodec
+from genwright.modalities.table.layout import ColumnsCodec, prepared
+from genwright.modalities.table.relations import Relations
 
 MISSING = 0  # the first id of every column's first cell
 
@@ -100,8 +101,8 @@ class BinsCodec(ColumnsCodec[Cells]):
     kind = "table-bins"
     part = Cells
 
-    def __init__(self, parts: Sequence[Cells], derived: Derived) -> None:
-        super().__init__(parts, derived)
+    def __init__(self, parts: Sequence[Cells], derived: Derived, relations: Relations) -> None:
+        super().__init__(parts, derived, relations)
         counts = [count for part in self._parts for count in part.counts]
         self._firsts = np.concatenate(([0], np.cumsum(counts)[:-1])).astype(np.int64)
         total = int(sum(counts))
@@ -122,12 +123,11 @@ class BinsCodec(ColumnsCodec[Cells]):
         """
         table = pa.concat_tables(rows)
         groups = codes_of_groups(table)
-        derived = Derived.fit(table, groups=groups)
-        table = derived.split(table)
+        derived, relations, table = prepared(table, groups=groups, relations=config.relations)
         columns = describe(
             [table], most_values=config.max_levels, most_categories=config.max_categories, whole=derived.joined
         )
-        return cls([_cells(column, table, groups, config) for column in columns], derived)
+        return cls([_cells(column, table, groups, config) for column in columns], derived, relations)
 
     def _encode(self, derived: pa.Table) -> Encoded:
         """(n, cells) ids."""

@@ -60,10 +60,12 @@ class TableMetricsConfig(Config):
 class BinsConfig(Config):
     """A number with at most `max_levels` values is one token, a richer one a quantile bin and a place in it.
 
-    Texts are one token each; those beyond the most frequent `max_categories` share one.
+    Texts are one token each; those beyond the most frequent `max_categories` share one. A number that follows from one
+    or two others is told beside what follows from them, unless `relations` is "off".
     """
 
     kind: Literal["table-bins"] = "table-bins"
+    relations: Literal["auto", "off"] = "auto"
     max_levels: int = Field(default=64, ge=2, le=1024)
     sub_levels: int = Field(default=32, ge=2, le=1024)
     max_categories: int = Field(default=200, ge=2, le=10_000)
@@ -77,6 +79,7 @@ class VectorConfig(Config):
     """
 
     kind: Literal["table-vector"] = "table-vector"
+    relations: Literal["auto", "off"] = "auto"
     max_levels: int = Field(default=12, ge=2, le=1024)
     max_categories: int = Field(default=50, ge=2, le=10_000)
     max_atoms: int = Field(default=1536, ge=2, le=65_536)

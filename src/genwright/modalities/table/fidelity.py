@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -69,6 +70,12 @@ def _binned(made: Floats, real: Floats, *, category: bool) -> tuple[NDArray[np.i
         return np.where(np.isnan(x), 0, 1 + np.searchsorted(edges, np.nan_to_num(x), side="left"))
 
     return placed(made), placed(real)
+
+
+def quality(candidate: Candidate, found: Sequence[Row]) -> list[Row]:
+    """The mean shape and the mean trend, whose mean is often quoted as the quality of a table (SDMetrics)."""
+    tables = [[one["value"] for one in found if one["table"] == name] for name in ("shape", "trend")]
+    return [row("quality", candidate, value=float(np.mean(values))) for values in tables if values]
 
 
 def two_samples(candidate: Candidate, test: pa.Table, *, folds: int, seed: int) -> list[Row]:

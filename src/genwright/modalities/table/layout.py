@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from genwright.core import DataError, IntegrityError
 from genwright.core.digest import canonical_json
 from genwright.core.protocols import Encoded
-from genwright.modalities.table.columns import RESERVED, TYPES, Column, Floats
+from genwright.modalities.table.columns import RESERVED, TYPES, Column, Floats, Integers
 from genwright.modalities.table.derived import Derived
+from genwright.modalities.table.relating import find_relations
+from genwright.modalities.table.relations import Relations
 
 
 class ColumnPart(Protocol):
@@ -42,8 +44,8 @@ class ColumnsCodec(Generic[Part]):
     part: ClassVar[type[Any]]
     unit = "row"
 
-    def __init__(self, parts: Sequence[Part], derived: Derived) -> None:
-        self._parts, self._derived = tuple(parts), derived
+    def __init__(self, parts: Sequence[Part], derived: Derived, relations: Relations) -> None:
+        self._parts, self._derived, self._relations = tuple(parts), derived, relations
 
     def encode(self, rows: pa.Table) -> Encoded:
         """(n, entries).
@@ -51,7 +53,7 @@ class ColumnsCodec(Generic[Part]):
         Raises:
             DataError: a column is not there, or of another type.
         """
-        return self._encode(self._derived.split(self._whole(rows)))
+        return self._encode(self._relations.split(self._derived.split(self._whole(rows))))
 
     def _encode(self, derived: pa.Table) -> Encoded:
         return Encoded(np.concatenate([part.encode(part.column.cells_of(derived)) for part in self._parts], axis=1))
@@ -75,7 +77,7 @@ class ColumnsCodec(Generic[Part]):
             DataError: a column is none of the table's, or a cell none of its values.
         """
         _check_given(rows, [part.column for part in self._parts], self._derived)
-        derived = self._derived.split(self._whole(rows, missing=True), given=True)
+        derived = self._relations.split(self._derived.split(self._whole(rows, missing=True), given=True), given=True)
         known = [
             np.repeat(derived.column(part.column.name).is_valid().to_numpy()[:, None], part.width, axis=1)
             for part in self._parts
@@ -90,7 +92,7 @@ class ColumnsCodec(Generic[Part]):
         cells = {
             part.column.name: part.decode(one, at) for part, one, at in zip(self._parts, stretches, places, strict=True)
         }
-        return self._derived.join(pa.table(cells))
+        return self._derived.join(self._relations.join(pa.table(cells)))
 
     def with_keys(self, rows: pa.Table) -> pa.Table:
         """Decoded rows with keys of their own: all rows of one answer at once, or keys would repeat."""
@@ -104,6 +106,7 @@ class ColumnsCodec(Generic[Part]):
         """Writes `codec.json`."""
         columns = [part.to_json() for part in self._parts]
         body = {"kind": self.kind, "columns": columns, "derived": self._derived.to_json()}
+        body["relations"] = self._relations.to_json()
         (folder / "codec.json").write_bytes(canonical_json(body))
 
     @classmethod
@@ -115,9 +118,19 @@ class ColumnsCodec(Generic[Part]):
         """
         try:
             body = json.loads((folder / "codec.json").read_bytes())
-            return cls([cls.part.from_json(one) for one in body["columns"]], Derived.from_json(body["derived"]))
+            parts = [cls.part.from_json(one) for one in body["columns"]]
+            return cls(parts, Derived.from_json(body["derived"]), Relations.from_json(body["relations"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise IntegrityError(f"{folder.name}: no readable codec ({error})", hint="genwright verify") from None
+
+
+def prepared(table: pa.Table, /, *, groups: Integers, relations: str) -> tuple[Derived, Relations, pa.Table]:
+    """What is kept by construction, what follows from what ("auto" seeks it), and the train split as codecs see it."""
+    derived = Derived.fit(table, groups=groups)
+    table = derived.split(table)
+    own = [name for name in derived.types if name in table.column_names]
+    found = find_relations(table, own) if relations == "auto" else Relations()
+    return derived, found, found.split(table)
 
 
 def places_of(values: NDArray[Any], /, *, count: int) -> Floats:

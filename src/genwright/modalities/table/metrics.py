@@ -11,7 +11,7 @@ import pyarrow as pa
 from genwright.core import ClaimDraft, Derivation
 from genwright.core.protocols import Candidate, Measured
 from genwright.modalities.table.config import TableMetricsConfig
-from genwright.modalities.table.fidelity import coverage, shapes, trends, two_samples
+from genwright.modalities.table.fidelity import coverage, quality, shapes, trends, two_samples
 from genwright.modalities.table.held import Kept
 from genwright.modalities.table.privacy import closest_records, membership
 from genwright.modalities.table.rules import Rules
@@ -45,7 +45,8 @@ def measure(
     drafts: list[ClaimDraft] = []
     for given in candidates:
         candidate = replace(given, rows=rules.attach(given.rows.slice(0, config.max_rows)))
-        found = shapes(candidate, test) + trends(candidate, test) + coverage(candidate, test)
+        found = shapes(candidate, test) + trends(candidate, test)
+        found += quality(candidate, found) + coverage(candidate, test)
         found += two_samples(candidate, test, folds=config.folds, seed=seed)
         found += membership(candidate, train, test, seed) + closest_records(candidate, train, test, seed)
         found += kept.rows(candidate) if rules else []
@@ -66,6 +67,7 @@ def _drafts(
     drafts = [
         _draft(candidate, "column_shapes", "shape", Derivation("mean", value)),
         _draft(candidate, "pair_trends", "trend", Derivation("mean", value)),
+        replace(_draft(candidate, "shapes_and_trends", "quality", Derivation("mean", value)), headline=False),
         _draft(candidate, "coverage", "coverage", Derivation("mean", value, **boot)),
         _draft(candidate, "c2st_auc", "c2st", Derivation("auc", _AUC, **auc), better="lower"),
         _draft(candidate, "membership_auc", "membership", Derivation("auc", _AUC, **auc), better="lower"),

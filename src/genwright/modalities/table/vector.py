@@ -15,8 +15,7 @@ from genwright.core.protocols import Representation, VectorColumn, VectorShape
 from genwright.modalities.table.atoms import HOLDERS, atoms_of, codes_of_groups, digits_of, rounded, within
 from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import VectorConfig
-from genwright.modalities.table.derived import Derived
-from genwright.modalities.table.layout import ColumnsCodec
+from genwright.modalities.table.layout import ColumnsCodec, prepared
 
 
 @dataclass(frozen=True)
@@ -147,12 +146,11 @@ class VectorCodec(ColumnsCodec[Stretch]):
         """
         table = pa.concat_tables(rows)
         groups = codes_of_groups(table)
-        derived = Derived.fit(table, groups=groups)
-        table = derived.split(table)
+        derived, relations, table = prepared(table, groups=groups, relations=config.relations)
         columns = describe(
             [table], most_values=config.max_levels, most_categories=config.max_categories, whole=derived.joined
         )
-        return cls([_stretch(column, table, groups, config) for column in columns], derived)
+        return cls([_stretch(column, table, groups, config) for column in columns], derived, relations)
 
 
 def _stretch(column: Column, table: pa.Table, groups: Integers, config: VectorConfig) -> Stretch:

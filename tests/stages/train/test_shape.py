@@ -7,6 +7,7 @@ import pytest
 
 from genwright.core import SpecError
 from genwright.core.protocols import TokenShape
+from genwright.stages.fit.config import FitConfig
 from genwright.stages.train.config import TrainConfig
 from genwright.stages.train.shape import check, describe, resolve
 from genwright.trainer import TrainerConfig
@@ -59,3 +60,11 @@ def test_planning_imports_no_torch() -> None:
         "describe(STAGE.config()); sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_planning_knows_that_columns_have_ids_of_their_own() -> None:
+    family = {"kind": "diffusion", "net": {"kind": "mlp", "dropout": 0.3}}
+    train = TrainConfig.parse({"family": family}, where="train")
+    check({"train": train, "fit": FitConfig.parse({"codec": "table-bins"}, where="fit")}, "table")
+    with pytest.raises(SpecError, match="takes a net such as 'bidirectional'"):
+        check({"train": train, "fit": FitConfig.parse({"codec": "music-tokens"}, where="fit")}, "music")

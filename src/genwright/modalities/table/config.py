@@ -103,6 +103,7 @@ BINS = Component(
     accepts=("tokens",),
     extra="data",
     modalities=("table",),
+    own_ids=True,
 )
 VECTOR = Component(
     "table-vector",

@@ -17,6 +17,7 @@ from genwright.trainer import BudgetConfig, TrainerConfig
 # Assumption: so many tokens in one backward pass keep activations of the sizes up to `base` under 4 GiB.
 MICRO_BATCH_TOKENS = 16_384
 NOMINAL_VOCABULARY = 4096
+NOMINAL_CELLS = (16, 64)  # of a codec whose cells have ids of their own, and the ids of each
 # What a plan assumes of a codec that is not fitted yet.
 NOMINAL: Mapping[str, Shape] = {
     "tokens": TokenShape(NOMINAL_VOCABULARY, NOMINAL_VOCABULARY - 2, NOMINAL_VOCABULARY - 1, 512),
@@ -124,6 +125,9 @@ def _nominal(codec: Any) -> tuple[Shape, bool]:
         return NOMINAL["tokens"], True
     entry = component("codecs", codec.kind)
     shape = NOMINAL[(entry.accepts or ("tokens",))[0]]
+    if isinstance(shape, TokenShape) and entry.own_ids:
+        count, ids = NOMINAL_CELLS
+        shape = replace(shape, cells=tuple((cell * ids, ids) for cell in range(count)), context_tokens=count)
     if isinstance(shape, TokenShape) and (size := getattr(codec, "vocab_size", None)):
         shape = replace(shape, vocab_size=size)
     return shape, entry.stream

@@ -1,7 +1,7 @@
 """Every family over every modality at one budget of processor time: `python bench/grid.py FOLDER [BUDGET]`.
 
-From the recipes. Writes `bench/results/grid.json`, which `python docs/generate.py` turns into `docs/grid.md`. A cell that is there is not
-run again, so a run that was stopped goes on.
+From the recipes. Writes `bench/results/grid.json`, which `python docs/generate.py` turns into `docs/grid.md`. A cell
+that is there is not run again, so a run that was stopped goes on.
 """
 
 from __future__ import annotations

@@ -1,19 +1,25 @@
-"""Families over two real tables at equal budgets of CPU seconds: `python bench/tables.py FOLDER [SEED...]`.
+"""Families over two real tables at budgets of CPU seconds, beside peers.
 
-49 % of the rows measure, 48 % train, and as many rows are made as measure. Writes `bench/results/tables.json` after
-each cell; what has been measured is not measured again.
+    python bench/tables.py FOLDER [--seeds 1 2 3] [--families NAME ...] [--peers PYTHON] [--argn PYTHON]
+
+49 % of the rows measure, 48 % train, and as many rows are made as measure. `--peers` is an interpreter with `sdv`,
+`--argn` one with `mostlyai-engine` (their requirements clash); both are fitted on the same rows, between our cells.
+Writes `bench/results/tables.json` after each cell; what has been measured is not measured again.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
-import sys
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pc
 import torch
 
 import genwright
@@ -53,6 +59,8 @@ CELLS: dict[str, tuple[str, int, tuple[str, ...], dict[str, float]]] = {
     "diffusion": ("diffusion", 120, ("train.trainer.batch_samples=128",), {"flchain": 0.60, "churn": 0.62}),
 }
 FITTED = ("latent-class", "cart")
+PEERS = ("SDV CTGAN", "SDV TVAE", "SDV GaussianCopula")
+ARGN, ARGN_SECONDS = "TabularARGN", 60
 METRICS = {"c2st_auc": "at most {}", "tstr_difference": "at least -0.02", "membership_auc": "at most 0.52"}
 SPEC = """[project]
 name = "{name}"
@@ -69,7 +77,6 @@ size = "nano"
 [train.trainer.validation]
 times = 4
 """
-CALIBRATION_STEPS = 60
 
 
 def prepare(name: str, folder: Path) -> genwright.Project:
@@ -103,23 +110,34 @@ def churn(root: Path) -> dict[str, list[Any]]:
     return {name: ["" if cell is None else cell for cell in cells] for name, cells in found.items()}
 
 
-def trained(project: genwright.Project, family: str, seed: int) -> tuple[RowSystem, Path, float, int]:
-    """The system, its dataset, the CPU seconds of its steps, and how many these were."""
+def trained(project: genwright.Project, family: str, seed: int) -> tuple[RowSystem, float]:
+    """The system, and the CPU seconds of its training."""
     kind, seconds, settings, _ = CELLS[family]
-
-    def run(steps: int) -> tuple[dict[str, Any], list[float]]:
-        overrides = [f"train.family={kind}", f"project.seed={seed}", "project.threads=1", *settings]
-        overrides.append(f"train.trainer.budget={{steps = {steps}}}")
-        (done,) = project.run(["train"], overrides=overrides)
-        made = {key: value for step in done.steps for key, value in (step.run or {}).get("outputs", {}).items()}
-        log = read_scores(project.ledger.store.path(made["training_log"]))
-        return made, [float(value) for value in log["step_cpu_seconds"]]
-
-    each = sum(run(CALIBRATION_STEPS)[1]) / CALIBRATION_STEPS
-    made, spent = run(int(seconds / each))
+    overrides = [f"train.family={kind}", f"project.seed={seed}", "project.threads=1", *settings]
+    (done,) = project.run(["train"], overrides=[*overrides, report.budget(f"{seconds}s")])
+    made = {key: value for step in done.steps for key, value in (step.run or {}).get("outputs", {}).items()}
     path = project.ledger.store.path
-    system = RowSystem(load_family(path(made["model"])), codec=load_codec(path(made["codec"])))
-    return system, path(made["dataset"]), sum(spent), int(seconds / each)
+    spent = max(read_scores(path(made["training_log"]))["cpu_seconds"])
+    return RowSystem(load_family(path(made["model"])), codec=load_codec(path(made["codec"]))), float(spent)
+
+
+def of_peer(python: str, name: str, train: pa.Table, n: int, seed: int, folder: Path) -> tuple[pa.Table, float]:
+    """Rows of a peer that was fitted on the same rows, and its CPU seconds."""
+    source, target = folder / "peer_train.csv", folder / "peer_made.csv"
+    own = bare(train)
+    pc.write_csv(own, source)
+    script = Path(__file__).with_name("table_peers.py")
+    words = [python, str(script), name, str(source), str(n), str(seed), str(target), str(ARGN_SECONDS)]
+    out = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    numbers = {field.name: pa.float64() for field in own.schema if pa.types.is_integer(field.type)}
+    others = {field.name: field.type for field in own.schema if field.name not in numbers}
+    read = pc.ConvertOptions(column_types={**others, **numbers}, strings_can_be_null=True)
+    made = pc.read_csv(target, convert_options=read)
+    for name_ in numbers:
+        place = made.column_names.index(name_)
+        whole = np.round(made[name_].to_numpy())
+        made = made.set_column(place, name_, pa.array(np.nan_to_num(whole).astype(np.int64), mask=np.isnan(whole)))
+    return made, float(json.loads(out.strip().splitlines()[-1])["cpu_s"])
 
 
 def fitted(family: str, train: pa.Table, seed: int) -> RowSystem:
@@ -135,9 +153,8 @@ def fitted(family: str, train: pa.Table, seed: int) -> RowSystem:
 
 def measured(name: str, what: str, rows: pa.Table, splits: dict[str, pa.Table], **more: Any) -> list[dict[str, Any]]:
     """One line per metric: an estimate with its interval."""
-    body = rows.drop_columns([one for one in ("id", "group") if one in rows.column_names])
     found = measure(
-        [Candidate("system", "", body)],
+        [Candidate("system", "", bare(rows))],
         train=splits["train"],
         test=splits["test"],
         config=TableMetricsConfig(target=TARGETS[name]),
@@ -153,6 +170,11 @@ def measured(name: str, what: str, rows: pa.Table, splits: dict[str, pa.Table], 
             extra = {key: value for key, value in more.items() if key != "goal"}
             lines.append({**line, "interval": interval, "goal": goal.format(more.get("goal", "")), "n": one.n, **extra})
     return lines
+
+
+def bare(rows: pa.Table) -> pa.Table:
+    """The columns of the table itself."""
+    return rows.drop_columns([one for one in ("id", "group") if one in rows.column_names])
 
 
 def references(name: str, splits: dict[str, pa.Table]) -> list[dict[str, Any]]:
@@ -172,36 +194,73 @@ def shuffled(dataset: Path, split: str) -> pa.Table:
     return rows.take(pa.array(np.random.default_rng(0).permutation(len(rows))))
 
 
+def splits_of(project: genwright.Project, seed: int) -> dict[str, pa.Table]:
+    """The rows that train and those that measure under that seed, in random order."""
+    (done,) = project.run(["data"], overrides=[f"project.seed={seed}"])
+    dataset = project.ledger.store.path(next(s.run["outputs"]["dataset"] for s in done.steps if s.run))
+    return {split: shuffled(dataset, split) for split in ("train", "test")}
+
+
 def main() -> None:
-    """Cell by cell, seed by seed."""
-    folder, seeds = Path(sys.argv[1]).absolute(), [int(one) for one in sys.argv[2:]] or [1]
+    """Cell by cell, seed by seed, ours and the peers' in turn."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--families", nargs="+", default=list(CELLS))
+    parser.add_argument("--peers")
+    parser.add_argument("--argn")
+    given = parser.parse_args()
+    folder = given.folder.absolute()
     notes = folder / "cells.json"
     folder.mkdir(parents=True, exist_ok=True)
     cells: dict[str, list[dict[str, Any]]] = json.loads(notes.read_text()) if notes.is_file() else {}
-    for seed in seeds:
-        for family, (_, seconds, _, goals) in CELLS.items():
-            for name in TARGETS:
-                key = f"{name} {family} {seed}"
-                if key in cells:
-                    continue
-                system, dataset, spent, steps = trained(prepare(name, folder), family, seed)
-                splits = {split: shuffled(dataset, split) for split in ("train", "test")}
-                if f"{name} references" not in cells:
-                    cells[f"{name} references"] = references(name, splits)
-                rows = system.sample(len(splits["test"]), seed=seed)
-                what = f"{family}, {seconds} CPU-s, seed {seed}"
-                cells[key] = measured(name, what, rows, splits, goal=goals[name], cpu_s=round(spent, 1), steps=steps)
-                notes.write_text(json.dumps(cells))
-                write(cells)
+    peers = [(one, given.peers) for one in PEERS if given.peers] + [(ARGN, given.argn)] * bool(given.argn)
+
+    def keep(key: str, make: Callable[[], list[dict[str, Any]]]) -> None:
+        if key not in cells:
+            cells[key] = make()
+            notes.write_text(json.dumps(cells))
+            write(cells)
+
+    for seed in given.seeds:
+        for name in TARGETS:
+            project = prepare(name, folder)
+            splits = splits_of(project, seed)
+            keep(f"{name} references", lambda n=name, s=splits: references(n, s))
+            for at in range(max(len(given.families), len(peers))):
+                for family in given.families[at : at + 1]:
+                    keep(f"{name} {family} {seed}", lambda: cell(project, name, family, seed, splits))
+                for peer, python in peers[at : at + 1]:
+                    keep(f"{name} {peer} {seed}", lambda: beside(python, name, peer, seed, splits, folder))
+
+
+def cell(
+    project: genwright.Project, name: str, family: str, seed: int, splits: dict[str, pa.Table]
+) -> list[dict[str, Any]]:
+    """One family with one seed."""
+    _, seconds, _, goals = CELLS[family]
+    system, spent = trained(project, family, seed)
+    rows = system.sample(len(splits["test"]), seed=seed)
+    return measured(
+        name, f"{family}, {seconds} CPU-s, seed {seed}", rows, splits, goal=goals[name], cpu_s=round(spent, 1)
+    )
+
+
+def beside(
+    python: str, name: str, peer: str, seed: int, splits: dict[str, pa.Table], folder: Path
+) -> list[dict[str, Any]]:
+    """One peer with one seed."""
+    rows, spent = of_peer(python, peer, splits["train"], len(splits["test"]), seed, folder)
+    return measured(name, f"peer {peer}, {spent:.0f} CPU-s, seed {seed}", rows, splits, cpu_s=spent)
 
 
 def write(cells: dict[str, list[dict[str, Any]]]) -> None:
-    """The results file, references first."""
+    """The results file, by table, references first."""
     order = sorted(cells, key=lambda key: (key.split()[0], "references" not in key, key))
     report.write(
         "tables",
         title="Tables: families at budgets of CPU seconds, 49 % of the rows held out",
-        command="python bench/tables.py FOLDER",
+        command="python bench/tables.py FOLDER --seeds 1 2 3 --peers PEERS --argn ARGN",
         rows=[line for key in order for line in cells[key]],
         libraries=("torch", "scikit-learn"),
     )

@@ -12,10 +12,11 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import NormalIndPower, TTestPower
 from statsmodels.stats.proportion import proportion_effectsize
 
-from genwright.core import DataError, Derivation, SpecError
+from genwright.core import DataError, Derivation, Estimate, SpecError
 from genwright.measure import (
     derive,
     holm,
+    independent_difference,
     non_inferiority,
     pair,
     power_paired_means,
@@ -173,3 +174,36 @@ def test_power_of_proportions_equals_statsmodels() -> None:
     assert sample_size_proportions(0.6, 0.5) == math.ceil(expected)
     with pytest.raises(SpecError, match="effect of 0"):
         sample_size_proportions(0.5, 0.5)
+
+
+def _measured(value: float, low: float, high: float, level: float = 0.95) -> Estimate:
+    return Estimate(value, 100, "some way", low, high, level)
+
+
+def test_independent_estimates_differ_by_both_their_errors() -> None:
+    found = independent_difference(_measured(0.7, 0.6, 0.8), _measured(0.5, 0.4, 0.6))
+    assert found is not None
+    difference, p = found
+    assert difference.value == pytest.approx(0.2) and difference.n == 100
+    assert (difference.low, difference.high) == (pytest.approx(0.2 - 0.02**0.5), pytest.approx(0.2 + 0.02**0.5))
+    assert 0.001 < p < 0.05
+    closer, p_closer = independent_difference(_measured(0.6, 0.5, 0.7), _measured(0.5, 0.4, 0.6)) or (None, None)
+    assert closer is not None and closer.low is not None and closer.low < 0 and p_closer is not None and p_closer > 0.05
+    bare = Estimate(0.5, 100, "some way")
+    assert independent_difference(bare, _measured(0.5, 0.4, 0.6)) is None
+    assert independent_difference(_measured(0.5, 0.4, 0.6, 0.9), _measured(0.5, 0.4, 0.6)) is None
+
+
+def test_the_interval_of_independent_estimates_covers() -> None:
+    rng, covered, agree = np.random.default_rng(0), 0, 0
+    for _ in range(400):
+        sides = []
+        for share, n in ((0.8, 60), (0.9, 90)):
+            columns = {"value": rng.binomial(1, share, n).tolist()}
+            sides.append(derive(columns, derivation=Derivation("proportion", {"value": "value"}, interval="wilson")))
+        found = independent_difference(sides[0], sides[1])
+        assert found is not None and found[0].low is not None and found[0].high is not None
+        covered += found[0].low <= -0.1 <= found[0].high
+        agree += (found[1] < 0.05) != (found[0].low <= 0 <= found[0].high)
+    assert 0.92 <= covered / 400 <= 0.98
+    assert agree == 400

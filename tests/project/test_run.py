@@ -141,7 +141,18 @@ def test_variants_are_compared(project):
     project.run()
     first, second = project.compare().rows
     assert first.difference is None
-    assert second.difference.value == pytest.approx(3.5 / 3)
+    assert second.difference.value == pytest.approx(3.5 / 3) and second.paired
+
+
+def test_what_does_not_pair_is_compared_by_its_intervals(project, monkeypatch):
+    (project.root / "genwright.toml").write_text(
+        '[project]\nname = "toy"\n[numbers]\n[matrix]\n"numbers.values" = [[1.0, 2.0, 3.0], [2.0, 3.0, 4.5]]\n'
+    )
+    project.run()
+    monkeypatch.setattr("genwright.measure.pair", lambda *_, **__: None)
+    _, second = project.compare().rows
+    assert second.difference.value == pytest.approx(3.5 / 3) and not second.paired
+    assert "independent" in second.difference.method and 0 < second.p_holm < 1
 
 
 def test_a_comparison_becomes_a_page(project, tmp_path):

@@ -91,7 +91,7 @@ def diff(arguments: argparse.Namespace, out: Output) -> int:
 
 
 def compare(arguments: argparse.Namespace, out: Output) -> int:
-    """Sides by metric, with paired differences and Holm-corrected p-values."""
+    """Sides by metric, with differences, paired where they can be, and Holm-corrected p-values."""
     project = Project.find(arguments.project)
     found = project.compare(arguments.sides, overrides=arguments.overrides)
     if arguments.out:
@@ -107,7 +107,8 @@ def compare(arguments: argparse.Namespace, out: Output) -> int:
             "side": row.side,
             "value": estimate_text(row.estimate),
             "unit": row.unit,
-            "minus first (paired)": estimate_text(row.difference) if row.difference else "",
+            "minus first": estimate_text(row.difference) if row.difference else "",
+            "paired": ("yes" if row.paired else "no") if row.difference else "",
             "p (Holm)": f"{row.p_holm:.3g}" if row.p_holm is not None else "",
         }
         for row in found.rows

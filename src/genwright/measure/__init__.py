@@ -14,6 +14,7 @@ from genwright.measure.power import (
     sample_size_proportions,
 )
 from genwright.measure.scores import read_scores, write_scores
+from genwright.measure.unpaired import independent_difference
 
 __all__ = [
     "Neighbourhoods",
@@ -21,6 +22,7 @@ __all__ = [
     "classifier_scores",
     "derive",
     "holm",
+    "independent_difference",
     "nearest_rows",
     "neighbourhoods",
     "non_inferiority",

@@ -1,4 +1,4 @@
-"""Two or more variants, runs or systems side by side, with paired differences from their stored scores."""
+"""Two or more variants, runs or systems side by side, with differences: paired where their stored scores allow it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ from genwright.core.errors import SpecError
 from genwright.ledger import Ledger
 
 EVERY = "(every side)"
+REFERENCES = ("reference: ", "baseline: ")  # what stands beside every side, and is not tested
 MEASURING = ("evaluate", "answer", "stylise")
 Variants = Mapping[str, tuple[Claim, ...]]
 
@@ -33,7 +34,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Row:
-    """One metric of one side; `difference` is this side minus the first, paired where the scores allow it."""
+    """One metric of one side; `difference` is this side minus the first that has the metric under this label.
+
+    `paired` says that it is of the same units; else it is that of two intervals, taken as independent.
+    """
 
     metric: str
     label: str
@@ -42,6 +46,7 @@ class Row:
     estimate: Estimate
     difference: Estimate | None = None
     p_holm: float | None = None
+    paired: bool = False
     better: str = "neither"
 
 
@@ -67,8 +72,8 @@ class Comparison:
 def compare(project: Memory, names: Sequence[str], /, *, overrides: Sequence[str] = ()) -> Comparison:
     """Sides metric by metric; without names, all variants of the matrix.
 
-    A metric is compared where two sides or more have it under the same label: a bound is not a likelihood. A reference
-    that is the same for all sides has one row.
+    A metric is shown where two sides or more have it, and compared under the same label: a bound is not a likelihood.
+    A reference that is the same for all sides has one row.
 
     Raises:
         SpecError: a name is unknown, or there are fewer than two sides.
@@ -81,7 +86,8 @@ def compare(project: Memory, names: Sequence[str], /, *, overrides: Sequence[str
             hint="genwright compare A B, or a [matrix] in the project file with finished runs",
         )
     keys = dict.fromkeys(key for side in sides for key, claim in side.claims.items() if claim.headline)
-    shared = [key for key in keys if sum(key in side.claims for side in sides) > 1]
+    metrics = [{metric for metric, _ in side.claims} for side in sides]
+    shared = [key for key in keys if sum(key[0] in own for own in metrics) > 1]
     rows = [row for key in shared for row in _rows(project, sides, key)]
     evaluations = {side.name: _evaluation(project.ledger, side) for side in sides}
     costs = [_cost(project.ledger, name, run) for name, run in evaluations.items()]
@@ -131,29 +137,31 @@ def _by_metric(claims: Any) -> dict[tuple[str, str], Claim]:
 
 
 def _rows(project: Memory, sides: Sequence[Side], key: tuple[str, str]) -> list[Row]:
-    first, rows = sides[0].claims.get(key), []
+    first, rows = next(side.claims[key] for side in sides if key in side.claims), list[Row]()
     for side in sides:
         claim = side.claims.get(key)
         if claim is None:
             continue
         row = Row(claim.metric, claim.label, claim.unit, side.name, claim.estimate, better=claim.better)
-        if side is not sides[0] and first is not None:
-            row = replace(row, **_paired(project, claim, first))
+        if claim is not first:
+            row = replace(row, **_difference(project, claim, first))
         rows.append(row)
     if len(rows) == len(sides) and all(row.estimate == rows[0].estimate for row in rows) and key[1]:
         return [replace(rows[0], side=EVERY)]
     return rows
 
 
-def _paired(project: Memory, claim: Claim, first: Claim) -> dict[str, Any]:
-    from genwright.measure import derive, pair, read_scores
+def _difference(project: Memory, claim: Claim, first: Claim) -> dict[str, Any]:
+    from genwright.measure import derive, independent_difference, pair, read_scores
 
     new, old = (read_scores(project.checked_path(c.scores)) for c in (claim, first))
     paired = pair(new, claim.derivation, old=old, old_derivation=first.derivation)
     if paired is None:
-        return {}
+        found = None if claim.label.startswith(REFERENCES) else independent_difference(claim.estimate, first.estimate)
+        return {} if found is None else {"difference": found[0], "p_holm": found[1]}
     difference = derive(paired.columns, derivation=paired.difference)
-    return {"difference": difference, "p_holm": derive(paired.columns, derivation=paired.test).value}
+    p = derive(paired.columns, derivation=paired.test).value
+    return {"difference": difference, "p_holm": p, "paired": True}
 
 
 def _holm(rows: list[Row]) -> list[Row]:

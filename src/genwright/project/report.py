@@ -67,6 +67,7 @@ def _metric(rows: Sequence[Row], key: tuple[str, str]) -> str:
             "side": row.side,
             "value": estimate_text(row.estimate),
             "minus first": estimate_text(row.difference) if row.difference else "",
+            "paired": ("yes" if row.paired else "no") if row.difference else "",
             "p (Holm)": f"{row.p_holm:.3g}" if row.p_holm is not None else "",
         }
         for row in own

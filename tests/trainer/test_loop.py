@@ -13,9 +13,11 @@ from torch import Tensor
 from genwright.core import DivergenceError, Interrupted, SpecError
 from genwright.core.protocols import Clock, Tokens
 from genwright.families.autoregressive import Autoregressive
+from genwright.measure import derive
 from genwright.trainer.calibrate import Cost, copied, looks_for
 from genwright.trainer.config import BudgetConfig
 from genwright.trainer.engine import Engine
+from genwright.trainer.log import log_columns, sign_claims
 from genwright.trainer.loop import Outcome
 
 from .fakes import TwoParts, config, make_family, make_job, run
@@ -211,6 +213,28 @@ def test_a_batch_must_divide_over_processes(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("WORLD_SIZE", "3")
     with pytest.raises(SpecError, match="3 processes"):
         run(replace(make_job(), batch_rows=4), tmp_path, settings=config())
+
+
+def test_everything_that_is_logged_is_kept_and_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = run(replace(make_job(), family=TwoParts()), tmp_path / "a", settings=config(precision="float32"))
+    assert all(row.means.keys() == {"loss", "maker_loss"} for row in outcome.log)
+    assert outcome.log[0].means["loss"] == pytest.approx(outcome.log[0].train_loss)
+    columns = log_columns(outcome, num_parameters=4)
+    assert columns["maker_loss"] == [row.means["maker_loss"] for row in outcome.log]
+    assert sum(map(bool, columns["late maker_loss"])) == min(5, len(outcome.log))
+    (draft,) = sign_claims(outcome, {"maker_loss": ("loss_of_the_maker", "1"), "spread": ("never_logged", "1")})
+    found = derive(columns, derivation=draft.derivation).value
+    assert found == pytest.approx(sum(columns["maker_loss"][-5:]) / min(5, len(outcome.log)))
+
+    losses = TwoParts.losses
+
+    def broken(self: TwoParts, batch: Tokens, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]]]:
+        for part, loss, logs in losses(self, batch, clock):
+            yield part, loss, {name: value * (float("nan") if part == "maker" else 1) for name, value in logs.items()}
+
+    monkeypatch.setattr(TwoParts, "losses", broken)
+    with pytest.raises(DivergenceError, match="maker_loss is no number"):
+        run(replace(make_job(), family=TwoParts()), tmp_path / "b", settings=config(precision="float32"))
 
 
 def test_another_budget_starts_over(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ and on made samples (section 2.2).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -28,6 +28,10 @@ class Gan(nn.Module):
     """Two parts, stepped in turn: the critic, then the generator. There is no likelihood and no completion."""
 
     needs_float32 = True
+    signs: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "spread": ("generator_spread", "of the deviation of real samples"),
+        "margin": ("critic_margin", "1"),
+    }
 
     def __init__(self, config: GanConfig, *, shape: GridShape | VectorShape) -> None:
         super().__init__()

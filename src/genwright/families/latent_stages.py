@@ -53,6 +53,11 @@ class TwoStage(nn.Module, ABC):
             for part, own in _preferred(family).items()
         }
 
+    @property
+    def signs(self) -> Mapping[str, tuple[str, str]]:
+        """Those of both families."""
+        return {**getattr(self.autoencoder, "signs", {}), **getattr(self.prior, "signs", {})}
+
     def window(self, part: str) -> tuple[float, float]:
         """The fractions of the budget between which a part is trained."""
         split = self.config.split

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -42,6 +42,7 @@ class Vae(nn.Module):
     """q(z | x) and p(x | z), both told the condition where there is one, and p(z)."""
 
     needs_float32 = True
+    signs: ClassVar[Mapping[str, tuple[str, str]]] = {"divergence": ("latent_divergence", "nats/sample")}
 
     def __init__(self, config: VaeConfig, *, shape: GridShape | VectorShape) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -34,6 +34,7 @@ class CellVae(nn.Module):
     """q(z | x) from the whole row, p(x | z) cell by cell, and p(z)."""
 
     needs_float32 = True
+    signs: ClassVar[Mapping[str, tuple[str, str]]] = {"divergence": ("latent_divergence", "nats/sample")}
 
     def __init__(self, config: VaeConfig, *, shape: TokenShape) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -42,6 +42,7 @@ class TokenVae(nn.Module):
     """q(z | x) by a net that sees the whole sequence, p(x | z) token by token, and p(z)."""
 
     needs_float32 = True
+    signs: ClassVar[Mapping[str, tuple[str, str]]] = {"divergence": ("latent_divergence", "nats/sample")}
     takes_rows_by_length = True
 
     def __init__(self, config: VaeConfig, *, shape: TokenShape) -> None:

@@ -6,7 +6,7 @@ Source: VQ-VAE, arXiv:1711.00937, equation 3, with codes and encodings of length
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -32,6 +32,7 @@ class VqVae(nn.Module):
     """
 
     needs_float32 = True
+    signs: ClassVar[Mapping[str, tuple[str, str]]] = {"perplexity": ("codes_in_use", "codes (perplexity)")}
     counts: Tensor
 
     def __init__(self, config: VaeConfig, *, shape: GridShape) -> None:

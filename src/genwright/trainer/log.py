@@ -1,15 +1,19 @@
 """The training log as a scores table, and the claims that derive from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from genwright.core import ClaimDraft, Derivation
 from genwright.trainer.loop import Outcome
 
 Column = list[str | int | float | bool | None]
+LATE = 5  # lines at the end of a log that a claim on what was logged is of
 
 
 def log_columns(outcome: Outcome, *, num_parameters: int) -> dict[str, Column]:
-    """One row per line of the log; `kept` marks the step whose weights were kept, `last` the end of training."""
+    """One row per line of the log; `kept` marks the step whose weights were kept, `last` the end of training.
+
+    What the family logged has a column by its name, and `late NAME` marks the last `LATE` lines that have it.
+    """
     log = outcome.log
     before = [0, *(row.units for row in log[:-1])]
     columns: dict[str, Column] = {
@@ -28,6 +32,11 @@ def log_columns(outcome: Outcome, *, num_parameters: int) -> dict[str, Column]:
         "wall_seconds": [row.wall_seconds for row in log],
         "cpu_seconds": [row.cpu_seconds for row in log],
     }
+    for name in sorted({name for row in log for name in row.means} - columns.keys()):
+        values = [row.means.get(name) for row in log]
+        known = [at for at, value in enumerate(values) if value is not None]
+        columns[name] = [*values]
+        columns[f"late {name}"] = [at in known[-LATE:] for at in range(len(log))]
     if (mechanism := outcome.mechanism) is not None:
         steps = [0, *(row.step for row in log[:-1])]
         columns["noise_multiplier"] = [mechanism.multiplier for _ in log]
@@ -61,3 +70,16 @@ def claims(*, validated: bool, unit: str, loss_unit: str | None = None) -> Seque
         shared = {"better": "lower", "data": "dataset", "headline": False}
         drafts.append(_draft("final_validation_loss", loss, last, **shared))
     return drafts
+
+
+def sign_claims(outcome: Outcome, signs: Mapping[str, tuple[str, str]], /) -> list[ClaimDraft]:
+    """How what a family logs stood at the end: `signs` has the metric and its unit by the name in the log.
+
+    They tell of a collapse (a latent that says nothing, codes that are not used, samples without spread).
+    """
+    logged = {name for row in outcome.log for name in row.means}
+    return [
+        _draft(metric, unit, Derivation("mean", {"value": name}, where={f"late {name}": True}), headline=False)
+        for name, (metric, unit) in signs.items()
+        if name in logged
+    ]

@@ -45,6 +45,7 @@ class Job:
 class LogRow:
     """One line of the training log; `units` counts tokens or samples, and losses are nats of one of them.
 
+    `means` are those of everything that the family logged since the last line, by its name.
     `step_..._seconds` are the steps' own since the last line; the others count from the start, with validation,
     checkpoints and earlier sessions.
     """
@@ -59,6 +60,7 @@ class LogRow:
     wall_seconds: float
     cpu_seconds: float
     validation_loss: float | None = None
+    means: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class _State:
     parts_step: int = 0
     smooth_loss: float = 0.0
     since_log: list[float] = field(default_factory=list)
+    sums: dict[str, list[float]] = field(default_factory=dict)  # total and count of each log since the last line
     step_wall_seconds: float = 0.0
     step_cpu_seconds: float = 0.0
     best_loss: float = math.inf
@@ -204,6 +207,9 @@ class _Run:
         self._check(loss, result)
         self.state.step += 1
         self.state.since_log.append(loss)
+        for name, value in result.logs.items():
+            total, count = self.state.sums.get(name, (0.0, 0))
+            self.state.sums[name] = [total + value, count + 1]
         seconds = time.perf_counter() - began
         self.state.step_wall_seconds += seconds
         self.state.step_cpu_seconds += time.process_time() - cpu_began
@@ -219,11 +225,13 @@ class _Run:
         runaway = state.smooth_loss > self.config.runaway_factor * max(state.first_loss, 1e-3)
         # A private run is not stopped by its losses: that would tell of the rows that they are of.
         runaway = runaway and state.step - state.parts_step > 10 and self.job.mechanism is None
-        if math.isfinite(loss) and math.isfinite(result.gradient_norm) and not runaway:
+        strange = next((name for name, value in result.logs.items() if not math.isfinite(value)), None)
+        if strange is None and math.isfinite(result.gradient_norm) and not runaway:
             return
         rate = self.job.learning_rate * self.config.schedule.rate(state.step / self.num_steps)
         raise DivergenceError(
-            f"training diverged at step {state.step:,}: loss {loss:.4g} (it began at {state.first_loss:.4g}), "
+            f"training diverged at step {state.step:,}: "
+            f"{f'{strange} is no number, ' if strange else ''}loss {loss:.4g} (it began at {state.first_loss:.4g}), "
             f"gradient norm {result.gradient_norm:.4g}, learning rate {rate:.3g}",
             hint="try half the learning rate (train.trainer.optimiser.learning_rate), a longer warm-up, "
             "or precision = 'float32'; look at the data for broken documents",
@@ -250,12 +258,15 @@ class _Run:
             wall_seconds=wall,
             cpu_seconds=cpu,
             validation_loss=self._look() if look else None,
+            # Neither are other figures of its batches.
+            means={} if self.job.mechanism else {name: total / n for name, (total, n) in state.sums.items()},
         )
-        state.since_log = []
+        state.since_log, state.sums = [], {}
         state.step_wall_seconds = state.step_cpu_seconds = 0.0
         state.log.append(asdict(row))
         if distributed.is_main():
-            self.context.log(step, {name: value for name, value in asdict(row).items() if value is not None})
+            said = asdict(row) | row.means
+            self.context.log(step, {n: value for n, value in said.items() if value is not None and n != "means"})
 
     def _is_due(self, step: int, times: int) -> bool:
         """Whether one of `times` evenly spaced looks falls on this step; the last step always is one."""

@@ -1,6 +1,6 @@
 """The train stage: what the codec makes of the train split, one family through the one loop, the weights to keep."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from genwright.stages.train.sampled import row_material
 from genwright.stages.train.shape import Resolved, resolve
 from genwright.stages.train.streamed import Material, stream_material
 from genwright.trainer import distributed
-from genwright.trainer.log import claims, log_columns
+from genwright.trainer.log import claims, log_columns, sign_claims
 from genwright.trainer.loop import Job, Outcome, train
 
 
@@ -46,7 +46,7 @@ def run(config: TrainConfig, context: Context, /) -> StageResult:
         outcome = fit_in_one_pass(family, material=material, context=context)
     else:
         outcome = _train(family.to(context.device), resolved, material, context)
-    return _result(outcome, resolved, context, material=material)
+    return _result(outcome, resolved, context, material=material, signs=getattr(family, "signs", {}))
 
 
 def _train(family: Any, resolved: Resolved, material: Material, context: Context) -> Outcome:
@@ -81,7 +81,14 @@ def _finished(outcome: Outcome, *, family: Any, material: Material, context: Con
     return replace(outcome, tensors=tensors)
 
 
-def _result(outcome: Outcome, resolved: Resolved, context: Context, *, material: Material) -> StageResult:
+def _result(
+    outcome: Outcome,
+    resolved: Resolved,
+    context: Context,
+    *,
+    material: Material,
+    signs: Mapping[str, tuple[str, str]],
+) -> StageResult:
     model, log = context.folder("model"), context.folder("training_log")
     num_parameters = resolved.num_parameters or sum(value.numel() for value in outcome.tensors.values())
     facts = _facts(outcome, resolved=resolved, num_parameters=num_parameters, unit=material.feed.unit)
@@ -89,7 +96,7 @@ def _result(outcome: Outcome, resolved: Resolved, context: Context, *, material:
     write_scores(log, log_columns(outcome, num_parameters=num_parameters))
     artifacts = {"model": Produced("model", model), "training_log": Produced("scores", log)}
     validated = any(row.validation_loss is not None for row in outcome.log)
-    drafts = claims(validated=validated, unit=material.feed.unit)
+    drafts = [*claims(validated=validated, unit=material.feed.unit), *sign_claims(outcome, signs)]
     if outcome.mechanism is not None and (privacy := resolved.trainer.privacy) is not None:
         drafts = [*drafts, privacy_claim(privacy)]
     return StageResult(artifacts, drafts)

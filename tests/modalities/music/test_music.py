@@ -71,9 +71,9 @@ def test_keys_are_equal_in_every_key_only():
 
 def test_parallels_and_crossings_by_hand():
     steps, _ = grid_of(window("72 74", "67 69", "60 60", "48 47"))
-    assert parallels(steps).tolist() == [0], "a fourth may move in parallel"
+    assert [kind.tolist() for kind in parallels(steps)] == [[0], [0]], "a fourth may move in parallel"
     steps, _ = grid_of(window("72 74", "65 67", "60 60", "48 50"))
-    assert parallels(steps).tolist() == [2], "fifth above the alto, octave above the bass"
+    assert [kind.tolist() for kind in parallels(steps)] == [[1], [1]], "fifth above the alto, octave above the bass"
     steps, _ = grid_of(window("72 _", "74 _", "60 _", "62 _"))
     assert crossings(steps).tolist() == [4]
 
@@ -136,7 +136,10 @@ def test_what_is_different_is_told_apart(measured):
 
 def test_rates_are_those_of_the_windows(measured):
     steps, _ = grid_of(drawn(3, top=79))
-    assert claim(measured, "parallel_rate", "system").value == pytest.approx(100 * parallels(steps).mean() / 24)
+    assert claim(measured, "parallel_rate", "system").value == pytest.approx(100 * sum(parallels(steps)).mean() / 24)
+    fifths, octaves = (claim(measured, f"parallel_{kind}_rate", "system").value for kind in ("fifth", "octave"))
+    assert fifths + octaves == pytest.approx(claim(measured, "parallel_rate", "system").value)
+    assert claim(measured, "longest_copied_of_all", "system").value >= claim(measured, "longest_copied", "system").value
     assert claim(measured, "crossing_rate", "system").low is not None
 
 

@@ -11,24 +11,25 @@ from genwright.modalities.music.voices import pitches_of
 
 Steps = NDArray[np.int64]
 Integers = NDArray[np.int64]
-PERFECT = (0, 7)  # octaves (and unisons) and fifths, modulo 12
+FIFTH, OCTAVE = 7, 0  # modulo 12; unisons count as octaves
 
 
-def parallels(steps: Steps, /) -> Integers:
-    """(n,) parallel fifths and octaves.
+def parallels(steps: Steps, /) -> tuple[Integers, Integers]:
+    """(n,) parallel fifths, and parallel octaves with unisons.
 
-    Two voices at a fifth or an octave both move, in the same direction, to the same interval at the next step.
+    Two voices at that interval both move, in the same direction, to the same interval at the next step.
     """
     pitch = pitches_of(steps)
     before, after = pitch[:, :, :-1], pitch[:, :, 1:]
     moved = np.where((before >= 0) & (after >= 0), np.sign(after - before), 0)
-    total = np.zeros(len(steps), dtype=np.int64)
+    found = {interval: np.zeros(len(steps), dtype=np.int64) for interval in (FIFTH, OCTAVE)}
     for high, low in combinations(range(pitch.shape[1]), 2):
         together = (moved[:, high] == moved[:, low]) & (moved[:, high] != 0)
         first = (before[:, high] - before[:, low]) % 12
         second = (after[:, high] - after[:, low]) % 12
-        total += (together & (first == second) & np.isin(first, PERFECT)).sum(1)
-    return total
+        for interval in found:
+            found[interval] += (together & (first == second) & (first == interval)).sum(1)
+    return found[FIFTH], found[OCTAVE]
 
 
 def crossings(steps: Steps, /) -> Integers:

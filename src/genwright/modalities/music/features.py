@@ -47,7 +47,7 @@ def features_of(rows: pa.Table, samples: Sequence[Sounding], /) -> NDArray[np.fl
     steps, kept = grid_of(rows)
     harmonic = np.zeros((len(samples), 46))
     if kept:
-        counts = np.stack((parallels(steps), crossings(steps)), axis=1)
+        counts = np.stack((sum(parallels(steps)), crossings(steps)), axis=1)
         harmonic[kept] = np.concatenate((vertical(steps), counts), axis=1)
     return np.concatenate((melodic, harmonic), axis=1)
 

@@ -20,7 +20,10 @@ from genwright.modalities.music.overlap import SharedRuns
 from genwright.modalities.music.sounding import Sounding, grid_of, is_tunes, sounding
 
 Row = dict[str, Any]
-COLUMNS = ("table", "candidate", "sample", "group", "amount", "crossed", "per", "value", "side", "score", "label")
+COLUMNS = (
+    "table", "candidate", "sample", "group", "amount", "fifths", "octaves", "crossed", "per", "value", "side", "score",
+    "label",
+)  # fmt: skip
 CENTRAL = (0.5, 99.5)  # percentiles of train between which a note lies in its voice's usual range
 
 
@@ -88,9 +91,11 @@ def _counterpoint(candidate: Candidate) -> Iterator[Row]:
     steps, kept = grid_of(candidate.rows)
     if not kept:
         return
-    counts = zip(kept, parallels(steps).tolist(), crossings(steps).tolist(), strict=True)
-    for number, parallel, crossed in counts:
-        cells = {"amount": 100 * parallel, "crossed": 100 * crossed, "per": steps.shape[2]}
+    fifths, octaves = parallels(steps)
+    counts = zip(kept, fifths.tolist(), octaves.tolist(), crossings(steps).tolist(), strict=True)
+    for number, fifth, octave, crossed in counts:
+        cells = {"amount": 100 * (fifth + octave), "fifths": 100 * fifth, "octaves": 100 * octave}
+        cells |= {"crossed": 100 * crossed, "per": steps.shape[2]}
         yield _row("counterpoint", candidate, sample=number, **cells)
 
 
@@ -150,12 +155,15 @@ def _drafts(candidate: Candidate, config: MusicMetricsConfig) -> list[ClaimDraft
     distance = Derivation("jensen_shannon", {"value": "value", "side": "side"}, cluster="group", **boot)
     return [
         _draft(candidate, "parallel_rate", "per 100 steps", "counterpoint", rate("amount")),
+        _draft(candidate, "parallel_fifth_rate", "per 100 steps", "counterpoint", rate("fifths")),
+        _draft(candidate, "parallel_octave_rate", "per 100 steps", "counterpoint", rate("octaves")),
         _draft(candidate, "crossing_rate", "per 100 steps", "counterpoint", rate("crossed")),
         _draft(candidate, "out_of_range_rate", "per 100 notes", "range", rate("amount")),
         _draft(candidate, "c2st_auc", "AUC", "c2st", auc),
         *(_draft(candidate, f"{name}_distance", "nats", name, distance) for name in HISTOGRAMS),
         _draft(candidate, "copied_share", f"share of samples with {config.overlap_notes} notes", "overlap", share),
         _draft(candidate, "longest_copied", "notes", "overlap", Derivation("mean", {"value": "amount"}, **boot)),
+        _draft(candidate, "longest_copied_of_all", "notes", "overlap", Derivation("max", {"value": "amount"})),
     ]
 
 

@@ -9,9 +9,11 @@ from PIL import Image
 from genwright.cli.main import main
 from genwright.core import CapabilityError, DataError, SpecError, component
 from genwright.families.store import build_family
-from genwright.modalities.image.config import GridConfig
+from genwright.measure import derive
+from genwright.modalities.image.config import GridConfig, RestorationConfig
 from genwright.modalities.image.grid import GridCodec
 from genwright.modalities.image.pixels import pictures_of
+from genwright.modalities.image.restoration import psnr, restoration_claims, restored_rows, ssim
 from genwright.systems.restore import restore_file
 from genwright.systems.rows import RowSystem
 
@@ -122,3 +124,35 @@ def test_the_command_needs_a_project(tmp_path, capsys):
         main(["restore", "a.png", "--out", "b.png", "--task", "inpaint", "-C", str(tmp_path)])
     assert done.value.code == 2
     assert "genwright.toml" in capsys.readouterr().err
+
+
+def rows(levels):
+    names = [f"p{at}" for at in range(len(levels))]
+    return pa.table({"id": names, "group": names, "image": pictures_of(levels)})
+
+
+def test_restoration_is_measured_beside_what_is_usual(trained):
+    config = RestorationConfig(pictures=24, noise=0.2, scale=2)
+    found = restored_rows(trained, train=rows(bars(30, 8)), test=rows(bars(30, 9)), config=config, seed=1)
+    assert len(found) == 48 and {row["task"] for row in found} == {"denoise", "upscale"}
+    columns = {name: [row[name] for row in found] for name in found[0]}
+    claims = restoration_claims(config, level=0.95, resamples=200)
+    estimates = {(draft.metric, draft.label): derive(columns, derivation=draft.derivation) for draft in claims}
+    gain = estimates["restored_psnr_gain", "noise 0.2 taken away, over Gaussian blur"]
+    own = estimates["restored_psnr", "noise 0.2 taken away"]
+    usual = estimates["restored_psnr", "reference: Gaussian blur, noise 0.2 taken away"]
+    assert gain.value == pytest.approx(own.value - usual.value) and gain.low > 5
+    assert estimates["restored_ssim_gain", "2 times larger, over bicubic"].low > 0
+    assert estimates["restored_ssim", "2 times larger"].value > 0.99
+    odd = rows(bars(12, 9)[:, :, :7])
+    with pytest.raises(DataError, match="8x7 pixels are no whole multiple of 2"):
+        restored_rows(trained, train=odd, test=odd, config=config.model_copy(update={"noise": 0.0}), seed=1)
+
+
+def test_psnr_and_ssim_by_hand():
+    clean = np.random.default_rng(0).integers(40, 200, (2, 1, 16, 16)).astype(np.uint8)
+    assert psnr(clean, clean + 10) == pytest.approx(10 * np.log10(255**2 / 100))
+    assert ssim(clean, clean) == pytest.approx(1.0)
+    flat, other = np.full((1, 1, 16, 16), 100, np.uint8), np.full((1, 1, 16, 16), 120, np.uint8)
+    c1 = (0.01 * 255) ** 2
+    assert ssim(flat, other) == pytest.approx((2 * 100 * 120 + c1) / (100**2 + 120**2 + c1))

@@ -40,6 +40,18 @@ class ImageSourceConfig(FilesConfig):
     max_pixels: int = Field(default=50_000_000, ge=1)
 
 
+class RestorationConfig(Config):
+    """What is done to the first `pictures` held-out pictures, for the system to undo.
+
+    `noise` is the deviation of what is added, in parts of the range of levels (0: none is); `scale` is how often smaller
+    they are made (1: they are not).
+    """
+
+    pictures: int = Field(default=200, ge=10)
+    noise: float = Field(default=0.15, ge=0.0, le=1.0)
+    scale: Literal[1, 2, 4] = 2
+
+
 class ImageMetricsConfig(Config):
     """How samples are measured. More than `max_rows` of a set are not looked at.
 
@@ -49,7 +61,8 @@ class ImageMetricsConfig(Config):
     features are those of a net that was trained on ImageNet, whose weights `net_weights` names
     (`package:NAME==VERSION!FILE.pth` or an absolute path); what is shown is still told by the small one.
     `folds` are those of the two-sample test on features. `choices` is how many captions a picture is matched
-    with, `resamples` how often a Fréchet distance is drawn again for its interval.
+    with, `resamples` how often a Fréchet distance is drawn again for its interval. With `restoration` damaged pictures
+    are restored too, which families that cannot refuse.
     """
 
     max_rows: int = Field(default=2000, ge=10)
@@ -63,6 +76,7 @@ class ImageMetricsConfig(Config):
     folds: int = Field(default=3, ge=2, le=50)
     choices: int = Field(default=10, ge=2, le=1000)
     resamples: int = Field(default=100, ge=20, le=10_000)
+    restoration: RestorationConfig | None = None
 
     @model_validator(mode="after")
     def _weights_are_named(self) -> Self:

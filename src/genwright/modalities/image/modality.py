@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genwright.core import ClaimDraft
 from genwright.core.protocols import Candidate, Measured, Unreadable
 from genwright.modalities.image.config import ImageMetricsConfig, ImageSourceConfig
 from genwright.modalities.image.distances import nearest_pictures
@@ -56,6 +58,18 @@ class ImageModality:
         from genwright.modalities.image.metrics import measure  # needs torch, which reading pictures does not
 
         return measure(candidates, train=train, test=test, config=config, seed=seed)
+
+    def restored(
+        self, system: Any, *, train: pa.Table, test: pa.Table, config: Any, seed: int
+    ) -> tuple[list[dict[str, Any]], list[ClaimDraft]]:
+        """See `genwright.modalities.image.restoration`; nothing where `config.metrics` does not ask for it."""
+        asked = config.metrics.restoration
+        if asked is None:
+            return [], []
+        from genwright.modalities.image.restoration import restoration_claims, restored_rows
+
+        rows = restored_rows(system, train=train, test=test, config=asked, seed=seed)
+        return rows, restoration_claims(asked, level=config.level, resamples=config.resamples)
 
     def preview(self, rows: pa.Table, path: Path) -> Path:
         """The first 64 pictures in one, as PNG."""

@@ -72,6 +72,11 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
     if config.properties is not None:
         more += property_rows(config.properties, splits, system=system, modality=modality)
         asked += property_claims(config, features=hasattr(modality, "features"))
+    if hasattr(modality, "restored"):
+        whole = {"train": splits["train"], "test": splits["test"], "seed": context.seed_for("damage")}
+        restored, claimed = modality.restored(system, config=config, **whole)
+        more += restored
+        asked += claimed
     columns, drafts = _own_scores(candidates, splits, system, modality, config, more=more)
     drafts += asked
     write_scores(context.folder("generation_scores"), columns)

@@ -43,7 +43,7 @@ class ImageSourceConfig(FilesConfig):
 class RestorationConfig(Config):
     """What is done to the first `pictures` held-out pictures, for the system to undo.
 
-    `noise` is the deviation of what is added, in parts of the range of levels (0: none is); `scale` is how often smaller
+    `noise` is the deviation of what is added, in parts of the range of levels (0: none is), `scale` how often smaller
     they are made (1: they are not).
     """
 

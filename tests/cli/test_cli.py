@@ -130,7 +130,7 @@ def test_completion_knows_every_command(shell, tmp_path):
 def test_every_command_has_help_and_takes_json(name):
     needed = {"show": ["x"], "export": ["x", "y"], "completion": ["bash"], "style": ["x", "y", "--out", "z.png"]}
     needed["restore"] = ["x", "--out", "z.png", "--task", "inpaint"]
-    needed |= {"ask": ["x"], "predict": ["x"], "interpolate": ["x", "y"], "diff": ["x", "y"]}
+    needed |= {"ask": ["x"], "predict": ["x"], "score": ["x"], "interpolate": ["x", "y"], "diff": ["x", "y"]}
     arguments = needed.get(name, [])
     assert make_parser().parse_args([name, *arguments, "--json"]).as_json
     assert COMMANDS[name].help

@@ -204,6 +204,7 @@ COMMANDS = {
         "go through the latent from one sample to another", _interpolate, HERE + "systems:interpolate"
     ),
     "predict": Command("predict properties of samples, with intervals", _predict, HERE + "systems:predict"),
+    "score": Command("say how strange samples are, beside held-out ones", _predict, HERE + "systems:score"),
     "style": Command("draw a picture in the style of another one", _style, HERE + "pictures:style"),
     "restore": Command("denoise, enlarge or complete a picture", _restore, HERE + "pictures:restore"),
     "serve": Command(

@@ -1,4 +1,4 @@
-"""Commands that use a system: generate, interpolate, predict, serve, export."""
+"""Commands that use a system: generate, interpolate, predict, score, serve, export."""
 
 import argparse
 import sys
@@ -130,6 +130,29 @@ def predict(arguments: argparse.Namespace, out: Output) -> int:
     out.table(
         [{**sample, **line} for sample, line in zip(samples, lines, strict=True)],
         title=f"system {digest[:12]}: intervals hold {asked.coverage:.0%} of samples like those of training",
+    )
+    return 0
+
+
+def score(arguments: argparse.Namespace, out: Output) -> int:
+    """Say how strange samples are to a system, beside held-out ones."""
+    project = Project.find(arguments.project)
+    digest, _ = project.resolve_system(arguments.system)
+    system = project.system(digest)
+    runs = project.ledger.runs(stage="evaluate")
+    run = next((run for run in runs if digest in run["outputs"].values()), None)
+    if "sample" not in system.capabilities or run is None:
+        raise CapabilityError(
+            f"system {digest[:12]} scores no samples", hint="a system whose samples stand for themselves does"
+        )
+    rows = load_reference("genwright.systems.told:told_rows", extra="train")(arguments.samples, system.modality)
+    dataset = project.checked_path(run["inputs"]["dataset"])
+    lines, n = load_reference("genwright.systems.strangeness:judged", extra="train")(system, rows, dataset=dataset)
+    samples = rows.drop_columns(["group"] if "group" in rows.column_names else []).to_pylist()
+    shown = [{k: v for k, v in one.items() if not isinstance(v, bytes)} for one in samples]
+    out.table(
+        [{**sample, **line} for sample, line in zip(shown, lines, strict=True)],
+        title=f"system {digest[:12]}: nats per {system.codec.unit}, squared error; p is of {n:,} held-out samples",
     )
     return 0
 

@@ -1,9 +1,12 @@
 """Samples of another kind are told from held-out ones by the system's own scores, where its family has any."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from genwright.cli.main import main
 from genwright.core import SpecError
 from genwright.project import Project
 
@@ -51,23 +54,40 @@ def aucs(project):
     return {claim.label: claim.estimate for claim in done.claims if claim.metric == "anomaly_auc"}
 
 
+def scores_of(project, path, capsys, *, code=0):
+    """What `genwright score` says of a file, or its error."""
+    system = next(run["outputs"]["system"] for run in project.ledger.runs(stage="evaluate"))
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        main(["-C", str(project.root), "score", str(path), "--system", system, "--json"])
+    assert left.value.code == code
+    shown = capsys.readouterr()
+    return shown.out + shown.err if code else json.loads(shown.out)
+
+
 @pytest.mark.slow
-def test_odd_samples_are_told_and_a_source_that_changes_is_measured_again(tmp_path):
+def test_odd_samples_are_told_and_a_source_that_changes_is_measured_again(tmp_path, capsys):
     project = project_in(tmp_path, '"pca-mixture"')
     found = aucs(project)
     assert set(found) == {"by negative log-likelihood", "by reconstruction error"}
     assert all(one.value > 0.9 and one.low is not None for one in found.values())
     assert found["by reconstruction error"].n == 24  # twelve held out, twelve odd
     assert {step.state for step in project.plan()[0].steps} == {"hit"}
+    plain, odd = (scores_of(project, tmp_path / kind / "1.png", capsys)[0] for kind in ("plain", "odd"))
+    assert odd["surprise"] > plain["surprise"] and odd["rebuilt"] > plain["rebuilt"]
+    assert odd["surprise p"] == odd["rebuilt p"] == 1 / 13  # of twelve held out
+    assert plain["surprise p"] > 2 / 13
     (tmp_path / "odd" / "0.png").unlink()
     assert [step.stage.name for step in project.plan()[0].steps if step.state == "run"] == ["evaluate"]
 
 
 @pytest.mark.slow
-def test_a_score_that_a_family_has_not_is_not_estimable(tmp_path):
-    found = aucs(project_in(tmp_path, '{ kind = "diffusion", net = { kind = "unet", width = 8 }, steps = 2 }'))
+def test_a_score_that_a_family_has_not_is_not_estimable(tmp_path, capsys):
+    project = project_in(tmp_path, '{ kind = "diffusion", net = { kind = "unet", width = 8 }, steps = 2 }')
+    found = aucs(project)
     assert {one.value for one in found.values()} == {None}
     assert all(one.reason for one in found.values())
+    assert "neither a likelihood nor a latent" in scores_of(project, tmp_path / "odd" / "1.png", capsys, code=2)
 
 
 def test_the_source_is_checked_as_those_of_data_are(tmp_path):

@@ -11,8 +11,7 @@ import pyarrow as pa
 from genwright.core import ClaimDraft, Context, DataError, Derivation
 from genwright.core.protocols import ModelledModality, Unreadable
 from genwright.systems.rows import RowSystem
-
-SCORES = {"surprise": "by negative log-likelihood", "rebuilt": "by reconstruction error"}
+from genwright.systems.strangeness import SCORES, strangeness
 
 
 def anomaly_rows(
@@ -27,8 +26,7 @@ def anomaly_rows(
     found: list[dict[str, Any]] = []
     for kind, table in ((0, test), (1, strange)):
         groups = [f"{kind} {group}" for group in table.column("group").to_pylist()]
-        rows = _untold(table, system)
-        scores = {"surprise": _surprise(rows, system), "rebuilt": system.reconstruction_error(rows)}
+        scores = strangeness(system, table)
         for at, group in enumerate(groups):
             told = {name: None if values is None else float(values[at]) for name, values in scores.items()}
             found.append({"candidate": "anomalies", "anomaly": kind, "group": group, **told})
@@ -57,17 +55,6 @@ def anomaly_claims(config: Any) -> list[ClaimDraft]:
         )
         for column, how in SCORES.items()
     ]
-
-
-def _surprise(rows: pa.Table, system: RowSystem) -> Any:
-    nats, _ = system.log_prob(rows)
-    return None if nats is None else -nats / system.codec.units(rows)
-
-
-def _untold(table: pa.Table, system: RowSystem) -> pa.Table:
-    """Without the columns of the condition, which only one side may have."""
-    told = getattr(getattr(system.codec, "conditioner", None), "names", ())
-    return table.drop_columns([name for name in told if name in table.column_names])
 
 
 def _read(source: Any, modality: ModelledModality, root: Path, *, most: int) -> pa.Table:

@@ -21,6 +21,8 @@ CODES = '{kind="latent", prior="autoregressive", autoencoder={quantiser="vq", wi
 CELLS = {
     "VAE": ('{kind="vae", width=24, d_latent=24}', "", 8),
     "flow in the latent": (FLOW, "1.5", 10),
+    "flow in the latent, guidance 1": (FLOW, "1", 10),
+    "flow in the latent, guidance 2.5": (FLOW, "2.5", 10),
     "VQ and autoregression": (CODES, "1.5", 15),
     "GAN in the latent": ('{kind="latent", prior="gan", autoencoder={width=24}}', "", 20),
 }

@@ -69,6 +69,15 @@ def test_a_column_that_one_other_tells_falls_too() -> None:
     assert back.select(rows.column_names).equals(rows)
 
 
+def test_values_that_are_mostly_nothing_are_no_relation() -> None:
+    rng = np.random.default_rng(3)
+    days = np.where(rng.random(3000) < 0.9, 0, rng.integers(1, 30, 3000))
+    costs = np.where(days == 0, 0.0, np.round(rng.gamma(2, 500, 3000), 2))
+    rows = pa.table({"days": days, "costs": costs, "limit": np.round(rng.uniform(1, 2, 3000), 2)})
+    rows = rows.append_column("stays", pa.array(np.where(days == 0, 0, 1 + rng.integers(0, 3, 3000))))
+    assert not find_relations(rows, rows.column_names).found
+
+
 def test_all_of_a_relation_comes_back() -> None:
     rows = bills(1500, 1)
     found = find_relations(rows, own(rows))

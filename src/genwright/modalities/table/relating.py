@@ -21,6 +21,7 @@ RICH = 16  # values that one of those that a target follows from has at least
 CLOSE = 0.99  # rank correlation with the target, where ties allow 1
 GAIN = 0.25  # of what one column alone leaves open, the most that two may leave
 LEVELS_RIGHT = 0.95
+COMMON = 0.05  # share of the rows from which on a target's most frequent value is looked at apart
 TIGHT = 0.2  # spread of the differences or ratios over that of the target
 
 
@@ -156,8 +157,8 @@ def _levels(plain: Relation, y: Floats, x: Floats) -> Relation | None:
         at = int(np.argmin(wrong))
         cuts.append(float(x[0] - 1 if at == 0 else x[-1] + 1 if at == len(x) else (x[at - 1] + x[at]) / 2))
     edges = np.maximum.accumulate(cuts)
-    right = (levels[np.searchsorted(edges, x)] == y).mean()
-    if right < LEVELS_RIGHT:
+    right = levels[np.searchsorted(edges, x)] == y
+    if min(right.mean(), right[_uncommon(y)].mean()) < LEVELS_RIGHT:
         return None
     return replace(plain, scale=1.0 if rising else -1.0, levels=tuple(levels.tolist()), cuts=tuple(edges.tolist()))
 
@@ -167,6 +168,10 @@ def _rich(plain: Relation, y: Floats, x: Floats, all_targets: Floats) -> Relatio
     known = all_targets[~np.isnan(all_targets)]
     grid = Grid.of(np.unique(known), whole=plain.type == "int64")
     told = replace(plain, grid=grid, low=float(known.min()), high=float(known.max()))
+    rest = _uncommon(y)
+    y, x = y[rest], x[rest]
+    if len(y) < RICH * RICH or abs(np.corrcoef(rankdata(y), rankdata(x))[0, 1]) < CLOSE:
+        return None
     if plain.operation in ("*", "/") and (x > 0).all() and (y > 0).all():
         ratios = y / x
         if _spread(np.log(ratios)) > TIGHT * _spread(np.log(y)):
@@ -180,6 +185,15 @@ def _rich(plain: Relation, y: Floats, x: Floats, all_targets: Floats) -> Relatio
         return None
     decimals = (grid.decimals if grid.decimals is not None else 6) + 1
     return replace(told, scale=scale, decimals=decimals)
+
+
+def _uncommon(y: Floats) -> np.ndarray:
+    """Rows whose target is not its most frequent value, where that is common (no days, no costs); else all.
+
+    What is true of that value has to be true of the others too.
+    """
+    values, counts = np.unique(y, return_counts=True)
+    return y != values[counts.argmax()] if counts.max() > COMMON * len(y) else np.ones(len(y), dtype=np.bool_)
 
 
 def _spread(numbers: Floats) -> float:

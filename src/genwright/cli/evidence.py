@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +113,8 @@ def compare(arguments: argparse.Namespace, out: Output) -> int:
         for row in found.rows
     ]
     out.table(rows, title="comparison; differences are to the first side")
-    out.table([asdict(cost) for cost in found.costs], title="what training took")
+    shown = ("side", "wall_s", "cpu_s", "energy")
+    out.table([{name: getattr(cost, name) for name in shown} for cost in found.costs], title="what training took")
     return 0
 
 

@@ -52,12 +52,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Cost:
-    """What training a side took; None where the ledger knows no training of it. `energy` says how it is known."""
+    """What training a side took; None where the ledger knows no training of it. `energy` says joules and method."""
 
     side: str
     wall_s: float | None
     cpu_s: float | None
     energy: str
+    energy_joules: float | None = None
+    energy_method: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,8 @@ def _cost(ledger: Ledger, name: str, evaluation: Mapping[str, Any] | None) -> Co
     run = next((run for run in ledger.runs(stage="train") if model and model in run["outputs"].values()), None)
     if run is None:
         return Cost(name, None, None, "not known")
-    energy = run["cost"]["energy"]
-    return Cost(name, run["cost"]["wall_s"], run["cost"]["cpu_s"], f"{energy['joules']:.4g} J ({energy['method']})")
+    cost, joules, method = run["cost"], run["cost"]["energy"]["joules"], run["cost"]["energy"]["method"]
+    return Cost(name, cost["wall_s"], cost["cpu_s"], f"{joules:.4g} J ({method})", joules, method)
 
 
 def _variants(variants: Variants) -> list[Side]:

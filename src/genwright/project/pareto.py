@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
 
-from genwright.project.compare import Row
+from genwright.project.compare import EVERY, Cost, Row
+from genwright.project.scatter import Axis, Point, scatter
 
 COSTS = ("model_bytes", "decode_tokens_per_second", "peak_memory_bytes")
 QUALITIES = ("chrf", "rouge_l", "exact", "bits_per_byte")
-WIDTH, HEIGHT, EDGE = 560, 300, 60
+# What is drawn against the cost of training: of each modality the figures that say most.
+CHIEF = (
+    "frechet_ratio", "frechet_chemnet_distance", "c2st_auc", "tstr_auc", "tstr_r2", "negative_log_likelihood",
+    *QUALITIES,
+)  # fmt: skip
+TRAINING = {"cpu_s": Axis("training", "CPU s", "lower"), "energy_joules": Axis("energy of training", "J", "lower")}
+FLOOR = "reference: other real samples"
 
 
-@dataclass(frozen=True)
-class Point:
-    """One side: its cost and its quality, each turned so that more is better, and as they are."""
-
-    side: str
-    cost: float
-    quality: float
-    cost_gain: float
-    quality_gain: float
-
-
-def charts(rows: Sequence[Row], /) -> list[str]:
-    """A figure for each cost that two sides or more have beside the first quality that they have."""
-    quality = next((name for name in QUALITIES if len(_values(rows, name)) > 1), None)
-    if quality is None:
-        return []
-    found = []
-    for cost in COSTS:
-        points = _points(rows, cost, quality)
-        if len(points) > 1:
-            found.append(_figure(points, cost, quality))
-    return found
+def charts(rows: Sequence[Row], /, *, costs: Sequence[Cost] = ()) -> list[str]:
+    """Figures of what two sides or more share: the first quality beside each cost of the model, and each chief quality
+    beside CPU seconds and joules of training. A bound and a likelihood are not drawn together."""
+    return [*_of_models(rows), *_of_training(rows, costs)]
 
 
 def frontier(points: Sequence[Point], /) -> set[str]:
@@ -51,12 +38,39 @@ def frontier(points: Sequence[Point], /) -> set[str]:
     }
 
 
-def _values(rows: Sequence[Row], metric: str) -> dict[str, Row]:
-    """The rows of that metric by side: without a label, or the first labelled one that is no reference's."""
+def _of_models(rows: Sequence[Row]) -> Iterator[str]:
+    quality: Mapping[str, Row] = next((found for name in QUALITIES if len(found := _values(rows, name)) > 1), {})
+    for name in COSTS:
+        costs = _values(rows, name)
+        points = [
+            _point(quality[side], cost=_value(row), gain=_gain(row)) for side, row in costs.items() if side in quality
+        ]
+        if len(points) > 1:
+            yield _figure(points, _axis(next(iter(costs.values()))), next(iter(quality.values())))
+
+
+def _of_training(rows: Sequence[Row], costs: Sequence[Cost]) -> Iterator[str]:
+    for metric, label in dict.fromkeys((row.metric, row.label) for name in CHIEF for row in rows if row.metric == name):
+        own = _values(rows, metric, label=label)
+        for field, axis in TRAINING.items():
+            spent = {cost.side: value for cost in costs if (value := getattr(cost, field)) is not None}
+            points = [_point(own[side], cost=value, gain=-value) for side, value in spent.items() if side in own]
+            if len(points) > 1:
+                how = _methods(costs) if field == "energy_joules" else ""
+                yield _figure(points, axis, next(iter(own.values())), lines=_lines(rows, metric), how=how)
+
+
+def _methods(costs: Sequence[Cost]) -> str:
+    return " / ".join(dict.fromkeys(cost.energy_method for cost in costs if cost.energy_method))
+
+
+def _values(rows: Sequence[Row], metric: str, *, label: str | None = None) -> dict[str, Row]:
+    """The rows of that metric by side, without references: of that label, or without one the first that stands."""
     found: dict[str, Row] = {}
     for row in rows:
         if (
             row.metric == metric
+            and label in (None, row.label)
             and not row.label.startswith(("reference", "baseline"))
             and row.estimate.value is not None
         ):
@@ -64,41 +78,38 @@ def _values(rows: Sequence[Row], metric: str) -> dict[str, Row]:
     return found
 
 
-def _points(rows: Sequence[Row], cost: str, quality: str) -> list[Point]:
-    costs, qualities = _values(rows, cost), _values(rows, quality)
-    points = []
-    for side in (side for side in costs if side in qualities):
-        x, y = costs[side].estimate.value, qualities[side].estimate.value
-        assert x is not None and y is not None
-        points.append(Point(side, x, y, _gain(costs[side], x), _gain(qualities[side], y)))
-    return points
+def _lines(rows: Sequence[Row], metric: str) -> dict[str, float]:
+    """Other real samples and the baselines, where they are the same for every side."""
+    return {
+        row.label.removeprefix("reference: "): row.estimate.value
+        for row in rows
+        if row.metric == metric
+        and row.side == EVERY
+        and (row.label == FLOOR or row.label.startswith("baseline"))
+        and row.estimate.value is not None
+    }
 
 
-def _gain(row: Row, value: float) -> float:
-    return -value if row.better == "lower" else value
+def _point(row: Row, *, cost: float, gain: float) -> Point:
+    return Point(row.side, cost, _value(row), gain, _gain(row), row.estimate.low, row.estimate.high)
 
 
-def _figure(points: Sequence[Point], cost: str, quality: str) -> str:
-    best = frontier(points)
-    place_x = _scale([point.cost for point in points], EDGE, WIDTH - 120)
-    place_y = _scale([point.quality for point in points], HEIGHT - EDGE, 20)
-    body = [
-        f'<line x1="{EDGE}" y1="{HEIGHT - 40}" x2="{WIDTH - 20}" y2="{HEIGHT - 40}" stroke="#57606a"/>',
-        f'<line x1="{EDGE - 20}" y1="10" x2="{EDGE - 20}" y2="{HEIGHT - 40}" stroke="#57606a"/>',
-        f'<text x="{EDGE}" y="{HEIGHT - 8}">{escape(cost)}</text><text x="0" y="12">{escape(quality)}</text>',
-    ]
-    for point, x, y in zip(points, place_x, place_y, strict=True):
-        fill = "#0969da" if point.side in best else "none"
-        label = f"{point.side[:24]} ({point.cost:.4g}, {point.quality:.4g})"
-        body.append(f'<circle cx="{x}" cy="{y}" r="5" fill="{fill}" stroke="#0969da"/>')
-        body.append(f'<text x="{x + 8}" y="{y + 4}">{escape(label)}</text>')
-    caption = f"{quality} against {cost}; filled: no other side is better in one and as good in the other"
-    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img">{"".join(body)}</svg>'
-    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
+def _value(row: Row) -> float:
+    assert row.estimate.value is not None
+    return row.estimate.value
 
 
-def _scale(values: Sequence[float], first: float, last: float) -> list[float]:
-    """Places between `first` and `last`, in proportion."""
-    low, high = min(values), max(values)
-    spread = high - low or 1.0
-    return [round(first + (value - low) / spread * (last - first), 1) for value in values]
+def _gain(row: Row) -> float:
+    return -_value(row) if row.better == "lower" else _value(row)
+
+
+def _axis(row: Row) -> Axis:
+    return Axis(f"{row.metric}, {row.label}" if row.label else row.metric, row.unit, row.better)
+
+
+def _figure(
+    points: Sequence[Point], cost: Axis, quality: Row, *, lines: Mapping[str, float] | None = None, how: str = ""
+) -> str:
+    y = _axis(quality)
+    caption = f"{y.name} against {cost.name}{f' ({how})' if how else ''}"
+    return scatter(points, x=cost, y=y, filled=frontier(points), lines=lines or {}, caption=caption)

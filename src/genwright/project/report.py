@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 from genwright.core.claim import Estimate
 from genwright.project.compare import Comparison, Cost, Row
+from genwright.project.gallery import gallery
+from genwright.project.markup import table
 from genwright.project.pareto import charts
 
 WIDTH, LEFT, LINE = 720, 200, 22
-MOST_TEXTS = 3
-PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
+# The page asks nobody for anything: a browser holds it to that.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+LEGEND = (
+    "Filled: no other side is better in one and as good in the other. Bars: intervals. Dashed: alike for every side."
+)
 STYLE = (
     "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;color:#1b1f24}"
     "table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{padding:.15rem .7rem .15rem 0;text-align:left;"
-    "border-bottom:1px solid #d8dee4;vertical-align:top}figure{margin:0 0 1.5rem}figcaption{font-weight:600}"
-    "img{max-width:100%;border:1px solid #d8dee4}pre{white-space:pre-wrap;background:#f6f8fa;padding:.6rem}"
+    "border-bottom:1px solid #d8dee4;vertical-align:top}tr>th[scope=row]{font-weight:400}caption{text-align:left}"
+    "figure{margin:0 0 1.5rem}figcaption{font-weight:600}svg{max-width:100%}"
+    ".wide{overflow-x:auto}.wide td{max-width:28rem;overflow-wrap:anywhere}li>p{font-style:italic}"
+    "img{max-width:100%;max-height:60rem;border:1px solid #d8dee4}"
+    "pre{white-space:pre-wrap;background:#f6f8fa;padding:.6rem}"
     "svg text{font:12px system-ui,sans-serif}"
 )
 
 
 def write_report(found: Comparison, path: Path, /, *, title: str) -> Path:
     """One HTML file without links to others; pictures lie inside."""
+    drawn = charts(found.rows, costs=found.costs)
     parts = [
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>',
-        f"<h1>{escape(title)}</h1><p>Differences are to the first side, {escape(found.costs[0].side)}, and paired.</p>",
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{STYLE}</style></head><body><main>',
+        f"<h1>{escape(title)}</h1><p>Differences are to the first side that has the metric ({escape(found.costs[0].side)} "
+        "where it has): paired where both measured the same units, else of two intervals taken as independent.</p>",
         "<h2>Cost of training</h2>",
-        _table([_cost_cells(cost) for cost in found.costs]),
-        *charts(found.rows),
+        table(("side", "wall s", "CPU s", "energy"), map(_cost_cells, found.costs)),
+        *((f"<h2>Quality against cost</h2><p>{LEGEND}</p>", *drawn) if drawn else ()),
         "<h2>Claims</h2>",
         *(_metric(found.rows, key) for key in dict.fromkeys((row.metric, row.label) for row in found.rows)),
         "<h2>Samples</h2>",
-        *(_gallery(name, folder) for name, folder in found.samples.items()),
+        *(gallery(name, folder) for name, folder in found.samples.items()),
+        "</main></body></html>",
     ]
     path.write_text("\n".join(parts) + "\n", encoding="utf-8")
     return path
@@ -54,28 +64,29 @@ def estimate_text(estimate: Estimate) -> str:
     return f"{_number(estimate.value)} [{_number(estimate.low)}, {_number(estimate.high)}]"
 
 
-def _cost_cells(cost: Cost) -> dict[str, str]:
-    return {"side": cost.side, "wall s": _number(cost.wall_s), "CPU s": _number(cost.cpu_s), "energy": cost.energy}
+def _cost_cells(cost: Cost) -> tuple[str, ...]:
+    return (cost.side, _number(cost.wall_s), _number(cost.cpu_s), cost.energy)
 
 
 def _metric(rows: Sequence[Row], key: tuple[str, str]) -> str:
     own = [row for row in rows if (row.metric, row.label) == key]
     metric, label = key
-    head = f"<h3>{escape(metric)}{f' ({escape(label)})' if label else ''}, {escape(own[0].unit)}</h3>"
+    name = f"{metric} ({label})" if label else metric
     cells = [
-        {
-            "side": row.side,
-            "value": estimate_text(row.estimate),
-            "minus first": estimate_text(row.difference) if row.difference else "",
-            "paired": ("yes" if row.paired else "no") if row.difference else "",
-            "p (Holm)": f"{row.p_holm:.3g}" if row.p_holm is not None else "",
-        }
+        (
+            row.side,
+            estimate_text(row.estimate),
+            estimate_text(row.difference) if row.difference else "",
+            ("yes" if row.paired else "no") if row.difference else "",
+            f"{row.p_holm:.3g}" if row.p_holm is not None else "",
+        )
         for row in own
     ]
-    return head + _intervals(own) + _table(cells)
+    head = f"<h3>{escape(name)}, {escape(own[0].unit)}</h3>"
+    return head + _intervals(own, name) + table(("side", "value", "minus first", "paired", "p (Holm)"), cells)
 
 
-def _intervals(rows: Sequence[Row]) -> str:
+def _intervals(rows: Sequence[Row], name: str) -> str:
     """A dot for each value and a bar for its interval, on one axis."""
     ends = [end for row in rows for end in _ends(row.estimate)]
     if not ends:
@@ -97,27 +108,12 @@ def _intervals(rows: Sequence[Row]) -> str:
             body.append(f'<circle cx="{place(row.estimate.value)}" cy="{y}" r="4" fill="#0969da"/>')
     bottom = LINE * len(rows) + 14
     body += [f'<text x="{place(end)}" y="{bottom}" fill="#57606a">{end:.4g}</text>' for end in (low, high)]
-    return f'<svg viewBox="0 0 {WIDTH} {bottom + 6}" width="{WIDTH}" role="img">{"".join(body)}</svg>'
+    said = f'role="img" aria-label="{escape(name)} by side"'
+    return f'<svg viewBox="0 0 {WIDTH} {bottom + 6}" width="{WIDTH}" {said}>{"".join(body)}</svg>'
 
 
 def _ends(estimate: Estimate) -> list[float]:
     return [end for end in (estimate.low, estimate.value, estimate.high) if end is not None]
-
-
-def _table(rows: Sequence[dict[str, str]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in rows[0])
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row.values())}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _gallery(side: str, folder: Path) -> str:
-    facts = json.loads((folder / "samples.json").read_text(encoding="utf-8"))
-    shown = [f"<pre>{escape(str(one['text']))}</pre>" for one in facts["samples"][:MOST_TEXTS]]
-    preview = facts.get("preview")
-    if preview and (kind := PICTURES.get(Path(preview).suffix)):
-        data = b64encode((folder / preview).read_bytes()).decode("ascii")
-        shown.append(f'<img alt="samples of {escape(side)}" src="data:{kind};base64,{data}">')
-    return f"<figure><figcaption>{escape(side)}</figcaption>{''.join(shown)}</figure>"
 
 
 def _number(value: float | None) -> str:

@@ -3,7 +3,10 @@
 import gzip
 import io
 import struct
+import tomllib
+import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -144,6 +147,36 @@ def test_lines_of_levels_end_in_the_label(tmp_path):
     (tmp_path / "d.csv").write_text("1,2,3,300\n")
     with pytest.raises(DataError, match="not between 0 and 255"):
         read(tmp_path, "d.csv")
+
+
+def mnist_source():
+    """The source that the documentation gives for MNIST's digits."""
+    page = (Path(__file__).parents[3] / "docs" / "modalities" / "image.md").read_text()
+    block = next(part for part in page.split("```toml")[1:] if "mnist_5k" in part).partition("```")[0]
+    (source,) = tomllib.loads(block)["data"]["sources"]
+    return source
+
+
+def test_digits_of_mnist_come_out_of_their_archive_with_their_class(tmp_path):
+    values, _ = bars(12, 3, side=28)
+    lines = "".join(",".join(map(str, [*one.ravel().tolist(), at % 10])) + "\n" for at, one in enumerate(values))
+    member = mnist_source()["path"].partition("!")[2]
+    with zipfile.ZipFile(tmp_path / "digits.whl", "w") as archive:
+        archive.writestr(member, gzip.compress(lines.encode()))
+    rows = one_table(tmp_path, f"archive:digits.whl!{member}")
+    assert rows.column("label").to_pylist() == [str(at % 10) for at in range(12)]
+    np.testing.assert_array_equal(pixels_of(rows), values)
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_the_real_digits_of_mnist(tmp_path):
+    tables = list(ImageModality().read(ImageSourceConfig(**mnist_source()), root=tmp_path))
+    labels = [label for table in tables for label in table.column("label").to_pylist()]
+    assert sorted(labels) == sorted("0123456789" * 500)
+    pixels = pixels_of(tables[0])
+    assert pixels.shape[1:] == (1, 28, 28)
+    assert (pixels[:, :, 0].max(), pixels.max()) == (0, 255), "ink on a black margin"
 
 
 def test_parquet_keeps_its_plain_columns(tmp_path):

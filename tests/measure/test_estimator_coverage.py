@@ -42,6 +42,18 @@ def _scored(rng: np.random.Generator, n: int) -> tuple[dict[str, Any], None]:
     return {"label": label.tolist(), "a": a.tolist(), "b": (a + rng.normal(size=2 * n)).tolist()}, None
 
 
+def _three(rng: np.random.Generator, n: int) -> tuple[dict[str, Any], np.ndarray]:
+    """Classes of unlike sizes; the score of a class is shifted for its own rows, so that each AUC is the same."""
+    label = np.repeat([0, 1, 2], [n, 2 * n, 3 * n])
+    return {"label": label.tolist()}, (rng.normal(size=(6 * n, 3)) + np.eye(3)[label]).astype(np.float32)
+
+
+def _parted(rng: np.random.Generator, n: int) -> tuple[dict[str, Any], None]:
+    label, part = np.tile(np.repeat([1, 0], n), 3), np.repeat([0, 1, 2], 2 * n)
+    score = rng.normal(size=6 * n) + label * np.array([0.2, 1.0, 1.8])[part]
+    return {"label": label.tolist(), "score": score.tolist(), "part": part.tolist()}, None
+
+
 def _clustered(rng: np.random.Generator, n: int) -> tuple[dict[str, Any], None]:
     cluster = np.repeat(np.arange(2 * n), 5)
     label = (cluster < n).astype(int)
@@ -83,6 +95,7 @@ def _fixed(estimator: Any, roles: dict[str, str], interval: Any) -> Callable[[in
 
 
 ONE, BOTH = {"score": "a", "label": "label"}, {"a": "a", "b": "b", "label": "label"}
+MACRO, GAP = {"scores": "features", "label": "label"}, {"score": "score", "label": "label", "part": "part"}
 XY, PREDICTED = {"x": "x", "y": "y"}, {"predicted": "z", "actual": "x"}
 DIFFERENCE, SPEARMAN = 0.0687874938, 0.5819201041  # Phi(1/sqrt 2) - Phi(1/2); 6/pi asin(0.3)
 
@@ -96,6 +109,8 @@ DIFFERENCE, SPEARMAN = 0.0687874938, 0.5819201041  # Phi(1/sqrt 2) - Phi(1/2); 6
         (_clustered, _bootstrap("auc", ONE, cluster="g"), 20, AUC),
         (_scored, _fixed("auc_difference", BOTH, "delong"), 50, DIFFERENCE),
         (_scored, _bootstrap("auc_difference", BOTH), 50, DIFFERENCE),
+        (_three, _fixed("macro_auc", MACRO, "delong"), 20, AUC),
+        (_three, _bootstrap("macro_auc", MACRO), 20, AUC),
         (_skewed, _bootstrap("median", {"value": "x"}), 20, np.log(2)),
         (_skewed, _bootstrap("quantile", {"value": "x"}, parameter=0.9), 200, np.log(10)),
         (_related, _fixed("pearson", XY, "fisher"), 20, 0.6),
@@ -121,6 +136,7 @@ def test_intervals_cover(make: Make, derivation: Callable[[int], Derivation], n:
         (_categories, "cosine", {"value": "x", "side": "side"}, 100),
         (_categories, "wasserstein", {"value": "x", "side": "side"}, 200),
         (_vectors, "frechet", {"side": "two"}, 100),
+        (_parted, "auc_gap", GAP, 50),
     ],
 )
 def test_intervals_of_distances_cover_their_average(make: Make, estimator: str, roles: dict[str, str], n: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from genwright.core import DataError, Derivation, Estimate
-from genwright.measure import distributions, features, intervals, ranks
+from genwright.measure import classes, distributions, features, intervals, ranks
 from genwright.measure.arrays import Arrays
 from genwright.measure.correction import holm
 from genwright.measure.paired_tests import mcnemar, wilcoxon
@@ -24,6 +24,7 @@ def derive(columns: Columns, /, *, derivation: Derivation, arrays: Arrays | None
     `arrays` gives an array beside the table by its name (`partial(read_arrays, folder)`); it is asked only by
     estimators of features. Rows with None in a used column are left out, and `n` says how many remained. What cannot
     be estimated has value None and a reason; a value whose interval cannot be had keeps the value, with a reason.
+    `scores` (of a macro AUC, and its `a` and `b`) names an array with a column per class, `label` holds its number.
     Roles of `columns` are in `genwright.measure.roles`. A ratio is that of sums, a mean_difference that of a - b,
     `side` holds 1 for the reference and 0 for what is compared, `features` names an array (by default "features").
     With `cluster`, rows of one cluster are resampled together, and Wilcoxon sees one mean difference per cluster.
@@ -135,11 +136,11 @@ def _cluster_means(values: Floats, rows: Rows) -> Floats:
 
 
 def _weighted(rows: Rows, derivation: Derivation) -> Estimate:
-    name = derivation.estimator
-    if name == "frechet_ratio":
-        rows = features.balanced(rows, derivation)
+    name, given = derivation.estimator, len(rows)
+    if name in _CHOSEN:
+        rows = _CHOSEN[name](rows, derivation)
     if not len(rows):
-        return Estimate(None, 0, name, reason="no rows")
+        return Estimate(None, 0, name, reason=classes.TOO_FEW if given and name in _OF_CLASSES else "no rows")
     statistic = _WEIGHTED[name](rows, derivation)
     value = statistic.value(len(rows))
     if value is None:
@@ -150,7 +151,7 @@ def _weighted(rows: Rows, derivation: Derivation) -> Estimate:
                 statistic, rows, level=derivation.level, resamples=derivation.resamples, seed=derivation.seed
             )
         case "delong":
-            interval = ranks.delong(rows, derivation)
+            interval = (classes if name in _OF_CLASSES else ranks).delong(rows, derivation)
         case "fisher":
             interval = ranks.fisher(value, rows, derivation)
         case _:
@@ -216,6 +217,9 @@ _WEIGHTED: dict[str, Callable[[Rows, Derivation], Weighted]] = {
     "r2": ranks.r2,
     "auc": ranks.auc,
     "auc_difference": ranks.auc_difference,
+    "macro_auc": classes.macro_auc,
+    "macro_auc_difference": classes.macro_auc_difference,
+    **dict.fromkeys(("auc_gap", "macro_auc_gap"), classes.auc_gap),
     "entropy": distributions.entropy,
     "total_variation": distributions.total_variation,
     "jensen_shannon": distributions.jensen_shannon,
@@ -223,6 +227,12 @@ _WEIGHTED: dict[str, Callable[[Rows, Derivation], Weighted]] = {
     "wasserstein": distributions.wasserstein,
     "frechet": features.frechet,
     "frechet_ratio": features.frechet_ratio,
+}
+_OF_CLASSES = ("auc_gap", "macro_auc", "macro_auc_difference", "macro_auc_gap")
+# Which of the rows an estimator is of, where it is not of all.
+_CHOSEN: dict[str, Callable[[Rows, Derivation], Rows]] = {
+    "frechet_ratio": features.balanced,
+    **dict.fromkeys(_OF_CLASSES, classes.enough),
 }
 _SMOOTH = ("sum", "mean", "proportion", "ratio", "mean_difference", "ratio_difference", "mae", "rmse")
 _ESTIMATORS: dict[str, Callable[[Rows, Derivation], Estimate]] = {

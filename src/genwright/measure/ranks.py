@@ -38,14 +38,14 @@ def auc(rows: Rows, derivation: Derivation, /) -> Weighted:
     """P(score of a row labelled 1 > score of one labelled 0), ties half. Source: Mann & Whitney 1947."""
     label = labels(rows, derivation)
     score = rows.values["score"]
-    return Weighted(lambda weights: _auc(weights, score, label), _ONE_CLASS, label, bounds=(0.0, 1.0))
+    return Weighted(lambda weights: area(weights, score, label), _ONE_CLASS, label, bounds=(0.0, 1.0))
 
 
 def auc_difference(rows: Rows, derivation: Derivation, /) -> Weighted:
     """AUC of the scores `a` minus that of the scores `b` on the same rows."""
     label = labels(rows, derivation)
     a, b = rows.values["a"], rows.values["b"]
-    return Weighted(lambda w: _auc(w, a, label) - _auc(w, b, label), _ONE_CLASS, label, bounds=(-1.0, 1.0))
+    return Weighted(lambda w: area(w, a, label) - area(w, b, label), _ONE_CLASS, label, bounds=(-1.0, 1.0))
 
 
 def delong(rows: Rows, derivation: Derivation, /) -> Interval:
@@ -58,13 +58,13 @@ def delong(rows: Rows, derivation: Derivation, /) -> Interval:
         return Interval("DeLong", reason="an interval needs 2 rows of each label")
     z = float(special.ndtri(0.5 + derivation.level / 2))
     if derivation.estimator == "auc":
-        ones, zeros = _placements(rows.values["score"], label)
+        ones, zeros = placements(rows.values["score"], label)
         area, error = float(ones.mean()), _error(ones, zeros)
         if error == 0.0:
             return Interval("DeLong", reason="the scores of the two labels do not overlap")
         centre, half = float(special.logit(area)), z * error / (area * (1 - area))
         return Interval("DeLong (logit)", float(special.expit(centre - half)), float(special.expit(centre + half)))
-    (ones_a, zeros_a), (ones_b, zeros_b) = (_placements(rows.values[role], label) for role in ("a", "b"))
+    (ones_a, zeros_a), (ones_b, zeros_b) = (placements(rows.values[role], label) for role in ("a", "b"))
     value, half = float(ones_a.mean() - ones_b.mean()), z * _error(ones_a - ones_b, zeros_a - zeros_b)
     return Interval("DeLong", max(-1.0, value - half), min(1.0, value + half))
 
@@ -77,7 +77,7 @@ def delong_test(rows: Rows, derivation: Derivation, /) -> tuple[float | None, st
     label = labels(rows, derivation)
     if min(label.sum(), len(label) - label.sum()) < 2:
         return None, "a test needs 2 rows of each label"
-    (ones_a, zeros_a), (ones_b, zeros_b) = (_placements(rows.values[role], label) for role in ("a", "b"))
+    (ones_a, zeros_a), (ones_b, zeros_b) = (placements(rows.values[role], label) for role in ("a", "b"))
     ones, zeros = ones_a - ones_b, zeros_a - zeros_b
     error = _error(ones, zeros)
     if rows.num_clusters < len(rows):
@@ -143,7 +143,8 @@ _ONE_CLASS = "all rows have one label"
 _CONSTANT = "a column is constant"
 
 
-def _auc(weights: Floats, score: Floats, label: Integers) -> Floats:
+def area(weights: Floats, score: Floats, label: Integers, /) -> Floats:
+    """The AUC [r] where rows count `weights` [r, n] times each; NaN where all rows have one label."""
     order, starts, _ = _ties(score)
     ones, zeros = (np.add.reduceat((weights * (label == k))[:, order], starts, axis=1) for k in (1, 0))
     below = np.cumsum(zeros, axis=1) - zeros / 2
@@ -151,7 +152,7 @@ def _auc(weights: Floats, score: Floats, label: Integers) -> Floats:
     return np.asarray((ones * below).sum(axis=1) / np.where(pairs > 0, pairs, np.nan))
 
 
-def _placements(score: Floats, label: Integers) -> tuple[Floats, Floats]:
+def placements(score: Floats, label: Integers, /) -> tuple[Floats, Floats]:
     """For each row of label 1 the share of label 0 below it, for each of label 0 the share of label 1 above it."""
     every = _ranks(score)
     ones, zeros = score[label == 1], score[label == 0]

@@ -18,15 +18,27 @@ ROLES: dict[str, frozenset[str]] = {
     **dict.fromkeys(("pearson", "spearman"), _CORRELATED),
     "auc": frozenset({"score", "label"}),
     **dict.fromkeys(("auc_difference", "delong_p"), frozenset({"a", "b", "label"})),
+    "auc_gap": frozenset({"score", "label", "part"}),
+    "macro_auc": frozenset({"scores", "label"}),
+    "macro_auc_difference": frozenset({"a", "b", "label"}),
+    "macro_auc_gap": frozenset({"scores", "label", "part"}),
     **dict.fromkeys(("total_variation", "jensen_shannon", "cosine", "wasserstein"), _SIDES),
     **dict.fromkeys(("frechet", "frechet_ratio", "kid"), frozenset({"side"})),
     "epsilon": frozenset({"noise", "rate", "steps"}),
 }
-OF_FEATURES = frozenset({"frechet", "frechet_ratio", "kid"})
+# Roles that name an array beside the table, one after another in `Rows.features`.
+ARRAYS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("frechet", "frechet_ratio", "kid"), (FEATURES,)),
+    **dict.fromkeys(("macro_auc", "macro_auc_gap"), ("scores",)),
+    "macro_auc_difference": ("a", "b"),
+}
 OF_CATEGORIES = frozenset({"entropy", "total_variation", "jensen_shannon", "cosine"})
 # Roles of any number, told apart by what follows the name: what else `a` is compared with.
 REPEATED = {"wilcoxon_holm_p": "also_"}
-OPTIONAL = {"ratio_difference": frozenset({"denominator_b"}), **dict.fromkeys(OF_FEATURES, frozenset({FEATURES}))}
+OPTIONAL = {
+    "ratio_difference": frozenset({"denominator_b"}),
+    **dict.fromkeys(("frechet", "frechet_ratio", "kid"), frozenset({FEATURES})),
+}
 
 _INTERVALS: dict[str, frozenset[str]] = {
     **dict.fromkeys(ROLES, frozenset({"bootstrap"})),
@@ -37,7 +49,7 @@ _INTERVALS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("wilcoxon_p", "wilcoxon_holm_p", "mcnemar_p", "delong_p", "epsilon"), frozenset()),
     "proportion": frozenset({"bootstrap", "t", "wilson"}),
     **dict.fromkeys(("pearson", "spearman"), frozenset({"bootstrap", "fisher"})),
-    **dict.fromkeys(("auc", "auc_difference"), frozenset({"bootstrap", "delong"})),
+    **dict.fromkeys(("auc", "auc_difference", "macro_auc", "macro_auc_difference"), frozenset({"bootstrap", "delong"})),
     "kid": frozenset({"t"}),
 }
 _OF_ROWS = {

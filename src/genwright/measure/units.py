@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from genwright.core import DataError, Derivation
 from genwright.measure.arrays import Arrays
-from genwright.measure.roles import FEATURES, OF_CATEGORIES, OF_FEATURES
+from genwright.measure.roles import ARRAYS, OF_CATEGORIES
 from genwright.measure.scores import Columns
 
 Floats = NDArray[np.float64]
@@ -51,7 +51,8 @@ def select_rows(columns: Columns, /, *, derivation: Derivation, arrays: Arrays |
     Raises:
         DataError: a column or an array is missing, a column holds what is not a number, or an array has other rows.
     """
-    used = {role: _column(columns, name) for role, name in derivation.columns.items() if role != FEATURES}
+    beside = ARRAYS.get(derivation.estimator, ())
+    used = {role: _column(columns, name) for role, name in derivation.columns.items() if role not in beside}
     where = [(_column(columns, name), value) for name, value in derivation.where.items()]
     names = _column(columns, derivation.cluster) if derivation.cluster else None
     length = len(next(iter(columns.values()))) if columns else 0
@@ -64,9 +65,10 @@ def select_rows(columns: Columns, /, *, derivation: Derivation, arrays: Arrays |
     ]
     values = {role: _cells([cells[row] for row in kept], derivation, role) for role, cells in used.items()}
     clusters, count = _numbered([names[row] for row in kept] if names is not None else range(len(kept)))
-    features = None
-    if derivation.estimator in OF_FEATURES:
-        features = _features(arrays, derivation.columns.get(FEATURES, FEATURES), length)[kept].astype(np.float64)
+    found = [_features(arrays, derivation.columns.get(role, role), length) for role in beside]
+    if len({array.shape[1] for array in found}) > 1:
+        raise DataError(f"the arrays of {derivation.estimator} have unlike widths: {[one.shape[1] for one in found]}")
+    features = np.concatenate([one[kept].astype(np.float64) for one in found], axis=1) if found else None
     return Rows(values, clusters, count, features)
 
 
@@ -89,7 +91,7 @@ def _column(columns: Columns, name: str) -> Sequence[Any]:
 
 
 def _cells(cells: list[Any], derivation: Derivation, role: str) -> Floats:
-    if role == "value" and derivation.estimator in OF_CATEGORIES:
+    if role == "part" or (role == "value" and derivation.estimator in OF_CATEGORIES):
         return _numbered(cells)[0].astype(np.float64)
     return _numbers(cells, derivation.columns[role])
 

@@ -36,8 +36,9 @@ def write_report(found: Comparison, path: Path, /, *, title: str) -> Path:
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{STYLE}</style></head><body><main>',
-        f"<h1>{escape(title)}</h1><p>Differences are to the first side that has the metric ({escape(found.costs[0].side)} "
-        "where it has): paired where both measured the same units, else of two intervals taken as independent.</p>",
+        f"<h1>{escape(title)}</h1><p>Differences are to the first side that has the metric, as a rule ",
+        f"{escape(found.costs[0].side)}: paired where both measured the same units, else of two intervals taken as ",
+        "independent.</p>",
         "<h2>Cost of training</h2>",
         table(("side", "wall s", "CPU s", "energy"), map(_cost_cells, found.costs)),
         *((f"<h2>Quality against cost</h2><p>{LEGEND}</p>", *drawn) if drawn else ()),

@@ -3,7 +3,10 @@
 import gzip
 import io
 import struct
+import tomllib
+import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from genwright.core import DataError
+from genwright.core import DataError, SpecError
 from genwright.core.protocols import Unreadable
+from genwright.modalities.condition import Conditioner
+from genwright.modalities.conditioning import ConditionConfig
+from genwright.modalities.image.attributes import allowed
 from genwright.modalities.image.config import ImageSourceConfig
 from genwright.modalities.image.modality import ImageModality
 from genwright.modalities.image.pixels import pixels_of
@@ -146,6 +152,36 @@ def test_lines_of_levels_end_in_the_label(tmp_path):
         read(tmp_path, "d.csv")
 
 
+def mnist_source():
+    """The source that the documentation gives for MNIST's digits."""
+    page = (Path(__file__).parents[3] / "docs" / "modalities" / "image.md").read_text()
+    block = next(part for part in page.split("```toml")[1:] if "mnist_5k" in part).partition("```")[0]
+    (source,) = tomllib.loads(block)["data"]["sources"]
+    return source
+
+
+def test_digits_of_mnist_come_out_of_their_archive_with_their_class(tmp_path):
+    values, _ = bars(12, 3, side=28)
+    lines = "".join(",".join(map(str, [*one.ravel().tolist(), at % 10])) + "\n" for at, one in enumerate(values))
+    member = mnist_source()["path"].partition("!")[2]
+    with zipfile.ZipFile(tmp_path / "digits.whl", "w") as archive:
+        archive.writestr(member, gzip.compress(lines.encode()))
+    rows = one_table(tmp_path, f"archive:digits.whl!{member}")
+    assert rows.column("label").to_pylist() == [str(at % 10) for at in range(12)]
+    np.testing.assert_array_equal(pixels_of(rows), values)
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_the_real_digits_of_mnist(tmp_path):
+    tables = list(ImageModality().read(ImageSourceConfig(**mnist_source()), root=tmp_path))
+    labels = [label for table in tables for label in table.column("label").to_pylist()]
+    assert sorted(labels) == sorted("0123456789" * 500)
+    pixels = pixels_of(tables[0])
+    assert pixels.shape[1:] == (1, 28, 28)
+    assert (pixels[:, :, 0].max(), pixels.max()) == (0, 255), "ink on a black margin"
+
+
 def test_parquet_keeps_its_plain_columns(tmp_path):
     body = file_of(RED)
     rows = pa.table({"image": [{"bytes": body, "path": None}] * 2, "label": [1, 0], "who": ["a", "a"], "x": [[1], [2]]})
@@ -246,7 +282,112 @@ def test_dicom_with_text_in_the_picture_is_refused(tmp_path):
     assert isinstance(lost, Unreadable)
 
 
-def _write_dicom(path, values, patient, *, window=None, photometric="MONOCHROME2", burned="NO"):
+SCAN = np.arange(64, dtype=np.uint16).reshape(8, 8) * 50
+
+
+def test_attributes_of_dicom_become_columns_that_can_be_conditioned_on(tmp_path):
+    _write_dicom(tmp_path / "a.dcm", SCAN, "Meier", Modality="CT", PatientSex="F", PatientAge="045Y", KVP="120")
+    _write_dicom(tmp_path / "b.dcm", SCAN, "Smith", Modality="MR", PatientSex="M", PatientAge="093Y", EchoTime="2.5")
+    _write_dicom(tmp_path / "c.dcm", SCAN, "Wu", Modality="MR", PatientAge="006M", ImageType=["ORIGINAL", "PRIMARY"])
+    names = ("Modality", "PatientSex", "PatientAge", "EchoTime", "ImageType", "FlipAngle")
+    rows = one_table(tmp_path, "*.dcm", name="scans", dicom_columns=names)
+    assert rows.column("Modality").to_pylist() == ["CT", "MR", "MR"]
+    assert rows.column("PatientSex").to_pylist() == ["F", "M", None]
+    assert rows.column("PatientAge").to_pylist() == [45.0, 90.0, 0.5], "who is older than 89 is of one group"
+    assert rows.column("EchoTime").to_pylist() == [None, 2.5, None]
+    assert rows.column("ImageType").to_pylist() == [None, None, "ORIGINAL\\PRIMARY"]
+    assert rows.schema.field("FlipAngle").type == pa.float64(), "a number stays one where no file has it"
+    assert not any(word in str(rows.drop_columns("image").to_pylist()).lower() for word in ("meier", "smith", ".dcm"))
+    conditioner = Conditioner.fit([ConditionConfig(column="Modality")], rows=[rows])
+    assert conditioner.categories("Modality") == ("CT", "MR")
+    assert conditioner.encode(rows).tolist() == [[1, 0], [0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "StudyDate", "StudyDescription", "Rubbish"],
+)
+def test_attributes_that_may_say_who_it_is_are_refused_by_their_names(name):
+    with pytest.raises(SpecError, match=f"dicom_columns: {name} is not read: it may say who a person is"):
+        ImageSourceConfig.parse({"path": "*.dcm", "dicom_columns": ["Modality", name]}, where="data.sources.0")
+
+
+def test_every_attribute_that_is_allowed_exists_and_is_no_name_date_or_identifier():
+    from pydicom.datadict import dictionary_VR
+
+    kinds = {"text": {"CS", "LO", "SH"}, "number": {"DS", "IS", "US", "AS"}}
+    assert {name for name, kind in allowed().items() if dictionary_VR(name) not in kinds[kind]} == set()
+    characteristics = {
+        "PatientSex",
+        "PatientAge",
+        "PatientSize",
+        "PatientWeight",
+        "PatientPosition",
+        "PatientOrientation",
+    }
+    assert {name for name in allowed() if "Patient" in name} == characteristics
+
+
+def test_attributes_of_dicom_are_of_dicom_alone(tmp_path):
+    (tmp_path / "a.png").write_bytes(file_of(RED))
+    with pytest.raises(SpecError, match="its files are pictures"):
+        read(tmp_path, "a.png", dicom_columns=("Modality",))
+    with pytest.raises(SpecError, match="format = 'csv'"):
+        ImageSourceConfig.parse({"path": "x", "format": "csv", "dicom_columns": ["Modality"]}, where="data.sources.0")
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR AS")
+def test_an_attribute_that_is_no_number_makes_its_file_unreadable(tmp_path):
+    _write_dicom(tmp_path / "a.dcm", SCAN, "x", PatientAge="OLD")
+    _write_dicom(tmp_path / "b.dcm", SCAN, "y", PatientAge="050Y")
+    lost, table = read(tmp_path, "*.dcm", dicom_columns=("PatientAge",), on_error="drop")
+    assert "PatientAge of" in lost.detail
+    assert "holds 'OLD'" in lost.detail
+    assert table.column("PatientAge").to_pylist() == [50.0]
+
+
+def test_folders_and_captions_tell_of_dicom_what_they_tell_of_pictures(tmp_path):
+    for name, patient in (("ill/a.dcm", "Meier"), ("well/b.dcm", "Smith")):
+        (tmp_path / "scans" / name).parent.mkdir(parents=True)
+        _write_dicom(tmp_path / "scans" / name, SCAN, patient, Modality="CT")
+    captions = tmp_path / "scans" / "captions.csv"
+    captions.write_text("file,caption\nill/a.dcm,a shadow\nwell/b.dcm,clear\n")
+    rows = one_table(tmp_path, "scans", labels="folder", dicom_columns=("Modality",))
+    assert rows.select(["label", "caption", "Modality"]).to_pylist() == [
+        {"label": "ill", "caption": "a shadow", "Modality": "CT"},
+        {"label": "well", "caption": "clear", "Modality": "CT"},
+    ]
+    assert rows.column("id").to_pylist() == ["scans: file 1, frame 1", "scans: file 2, frame 1"]
+    captions.write_text("file,caption\nill/a.dcm,a shadow\n")
+    with pytest.raises(DataError, match=r"b\.dcm is not named in captions"):
+        read(tmp_path, "scans")
+    captions.write_text("file,Modality\nill/a.dcm,CT\nwell/b.dcm,CT\n")
+    with pytest.raises(DataError, match=r"'Modality' is in captions\.csv and in dicom_columns"):
+        read(tmp_path, "scans", dicom_columns=("Modality",))
+
+
+@pytest.mark.parametrize("column", ["PatientName", "patient_id", "Study Date", "Accession number"])
+def test_captions_of_dicom_do_not_say_who_it_is(tmp_path, column):
+    _write_dicom(tmp_path / "a.dcm", SCAN, "Meier")
+    (tmp_path / "captions.csv").write_text(f"file,{column}\na.dcm,x\n")
+    with pytest.raises(DataError, match=f"the column '{column}', which may say who a person is"):
+        read(tmp_path, ".")
+
+
+@pytest.mark.parametrize(
+    ("folder", "attribute"),
+    [("meier", "PatientID"), ("Anna_Oberhuber", "PatientName"), ("acc-77012", "AccessionNumber")],
+)
+def test_a_folder_that_is_named_after_a_patient_is_no_label(tmp_path, folder, attribute):
+    (tmp_path / folder).mkdir()
+    told = {"PatientName": "Oberhuber^Anna", "AccessionNumber": "77012"}
+    _write_dicom(tmp_path / folder / "a.dcm", SCAN, "Meier", **told)
+    with pytest.raises(DataError, match=f"named like its {attribute}") as error:
+        read(tmp_path, ".", labels="folder", on_error="drop")
+    assert folder not in str(error.value)
+
+
+def _write_dicom(path, values, patient, *, window=None, photometric="MONOCHROME2", burned="NO", **attributes):
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -261,6 +402,8 @@ def _write_dicom(path, values, patient, *, window=None, photometric="MONOCHROME2
     data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 0
     if window:
         data.WindowCenter, data.WindowWidth = window
+    for name, value in attributes.items():
+        setattr(data, name, value)
     data.PixelData = values.tobytes()
     data.save_as(path, enforce_file_format=True)
 

@@ -148,19 +148,67 @@ HEAD = "X:1\nT:A tune\nM:4/4\nL:1/8\nK:{key}\n{body}\n"
 )
 def test_abc_notes(tmp_path, body, key, expected):
     (tmp_path / "a.abc").write_text(HEAD.format(key=key, body=body))
-    (notes,) = read_abc(tmp_path / "a.abc").voices.values()
+    (piece,) = read_abc(tmp_path / "a.abc")
+    (notes,) = piece.voices.values()
     assert [(note.pitch, note.length) for note in notes] == expected
 
 
 def test_abc_bars_and_rests_keep_their_places(tmp_path):
     (tmp_path / "a.abc").write_text(HEAD.format(key="C", body="G2 | c4 z4 | d8 |]"))
-    piece = read_abc(tmp_path / "a.abc")
+    (piece,) = read_abc(tmp_path / "a.abc")
     assert piece.bars == (0, 48, 240)
     assert [note.start for note in piece.voices["melody"]] == [0, 48, 240]
 
 
-@pytest.mark.parametrize("body", ["A @ B", ">A", "V:2", "A17/13"])
-def test_abc_that_cannot_be_read_is_refused(tmp_path, body):
+@pytest.mark.parametrize("body", ["A @ B", ">A", "V:2", "A17/13", "(0ABc"])
+def test_abc_that_cannot_be_read_says_why(tmp_path, body):
     (tmp_path / "a.abc").write_text(HEAD.format(key="C", body=body))
-    with pytest.raises(NotRead):
-        read_abc(tmp_path / "a.abc")
+    (found,) = read_abc(tmp_path / "a.abc")
+    assert isinstance(found, NotRead)
+
+
+LINE = "CDEFGABcAGBFEDCE"
+BOOK = f"""%abc-2.1
+L:1/16
+X:7
+T:First
+K:C
+{LINE}
+
+Text between tunes, which is no music!
+X:8
+T:Second
+L:1/8
+K:G
+{LINE[::-1]}
+X:9
+T:Broken
+K:C
+A @ B
+X:10
+no key
+X:11
+T:Last
+K:C
+{LINE[3:]}CGEC
+"""
+
+
+def test_every_tune_of_an_abc_file_is_a_piece(tmp_path):
+    (tmp_path / "book.abc").write_text(BOOK)
+    source = MusicSourceConfig(path="book.abc", samples="tunes", on_error="drop")
+    found = list(read_music(source, root=tmp_path))
+    lost = {one.id: one.reason for one in found if isinstance(one, Unreadable)}
+    assert lost == {"book.abc#3": "not read", "book.abc#4": "no tune"}
+    rows = [one.to_pylist()[0] for one in found if not isinstance(one, Unreadable)]
+    assert [(row["id"], row["title"], row["fifths"]) for row in rows] == [
+        ("book.abc#1", "First", 0),
+        ("book.abc#2", "Second", 1),
+        ("book.abc#5", "Last", 0),
+    ]
+    lengths = [row["tune"].split()[0] for row in rows]
+    assert lengths == [":12", ":24", ":12"], "the head of the file is in force where a tune says nothing else"
+    assert rows[0]["tune"] == ":12 60 62 64 65 67 69 71 72 69 67 71 65 64 62 60 64"
+    assert len({row["group"] for row in rows}) == 3
+    with pytest.raises(DataError, match=r"book\.abc#3 is not taken: not read"):
+        list(read_music(source.model_copy(update={"on_error": "fail"}), root=tmp_path))

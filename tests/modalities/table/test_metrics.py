@@ -1,12 +1,15 @@
 """Metrics tell real rows from shuffled and from copied ones, and survive rows that are not worth measuring."""
 
+from functools import partial
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from genwright.core import DataError
 from genwright.core.protocols import Candidate
-from genwright.measure import derive
+from genwright.measure import derive, read_arrays, read_scores, write_scores
 from genwright.modalities.table.config import TableMetricsConfig
 from genwright.modalities.table.matrix import distances
 from genwright.modalities.table.modality import TableModality
@@ -42,7 +45,8 @@ def shuffled(rows, seed=0):
 
 def values_of(candidates, train, test, **settings):
     found = TableModality().measure(candidates, train=train, test=test, config=TableMetricsConfig(**settings), seed=1)
-    return {(d.metric, d.label): derive(found.columns, derivation=d.derivation) for d in found.drafts}
+    arrays = found.arrays.__getitem__
+    return {(d.metric, d.label): derive(found.columns, derivation=d.derivation, arrays=arrays) for d in found.drafts}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +70,66 @@ def test_shuffled_columns_are_found_out(measured):
     assert at["tstr_difference", ""] < -0.1 < at["tstr_difference", "floor"]
     assert at["tstr_auc_of_subgroup", "floor; subgroup north"] > 0.7
     assert at["tstr_auc_of_subgroup", "subgroup south"] < 0.65
+
+
+def test_what_made_rows_lose_in_a_subgroup_is_paired_and_the_gap_is_between_subgroups(measured):
+    at = {key: estimate.value for key, estimate in measured.items()}
+    for part in ("north", "south"):
+        lost = measured["tstr_difference_of_subgroup", f"subgroup {part}"]
+        assert lost.high < -0.05 and "DeLong" in lost.method
+        assert abs(at["tstr_difference_of_subgroup", f"floor; subgroup {part}"]) < 0.1
+        real = at["tstr_auc_of_subgroup", f"floor; subgroup {part}"]
+        assert at["tstr_auc_of_subgroup", f"subgroup {part}"] - lost.value == pytest.approx(
+            real - at["tstr_difference_of_subgroup", f"floor; subgroup {part}"]
+        ), "both are differences to what the same real rows teach"
+    for label, prefix in (("", ""), ("floor", "floor; ")):
+        areas = [at["tstr_auc_of_subgroup", f"{prefix}subgroup {part}"] for part in ("north", "south")]
+        gap = measured["tstr_gap", label]
+        assert gap.value == pytest.approx(max(areas) - min(areas))
+        assert gap.low <= gap.value <= gap.high and "bootstrap" in gap.method
+
+
+def illnesses(n, seed):
+    """A target of three texts that follows from age; in the south only by half."""
+    rows = patients(n, seed)
+    age, rng = rows.column("age").to_numpy(), np.random.default_rng(seed + 100)
+    lost = (rows.column("site").to_numpy(zero_copy_only=False) == "south") & (rng.random(n) < 0.5)
+    kind = np.where(lost, rng.integers(0, 3, n), np.digitize(age, [40, 65]))
+    return rows.append_column("illness", pa.array(np.array(["gout", "flu", "rash"])[kind]))
+
+
+def test_a_target_of_three_texts_has_the_mean_area_of_one_against_the_rest():
+    train, test = illnesses(500, 1), illnesses(500, 2)
+    two = payload(train).filter(pc.not_equal(train.column("illness"), "rash"))
+    candidates = [
+        Candidate("system", "", shuffled(test)),
+        Candidate("floor", "floor", payload(illnesses(500, 3))),
+        Candidate("baseline", "two of three", two),
+    ]
+    found = values_of(candidates, train, test, target="illness", subgroup="site")
+    assert found["tstr_macro_auc", ""].value < 0.65
+    assert found["tstr_macro_auc", "floor"].value > 0.75
+    assert 0.6 < found["tstr_macro_auc", "two of three"].value < found["tstr_macro_auc", "floor"].value
+    assert found["tstr_difference", ""].high < -0.1
+    assert found["tstr_difference", "floor"].low < 0.02 and found["tstr_difference", "floor"].high > -0.05
+    north, south = (found["tstr_macro_auc_of_subgroup", f"floor; subgroup {part}"].value for part in ("north", "south"))
+    assert north > south + 0.1
+    assert found["tstr_gap", "floor"].value == pytest.approx(north - south)
+    assert found["tstr_gap", "floor"].low > 0.05
+    assert found["tstr_difference_of_subgroup", "subgroup north"].high < -0.1
+    assert found["tstr_macro_auc", "floor"].low is not None and "DeLong" in found["tstr_macro_auc", "floor"].method
+
+
+def test_claims_of_three_texts_derive_again_from_what_is_stored(tmp_path):
+    train, test = illnesses(300, 1), illnesses(300, 2)
+    config = TableMetricsConfig(target="illness", subgroup="site")
+    candidates = [Candidate("system", "", payload(illnesses(300, 3)))]
+    measured = TableModality().measure(candidates, train=train, test=test, config=config, seed=1)
+    write_scores(tmp_path, measured.columns, arrays=measured.arrays)
+    stored = read_scores(tmp_path)
+    for draft in measured.drafts:
+        now = derive(measured.columns, derivation=draft.derivation, arrays=measured.arrays.__getitem__)
+        assert derive(stored, derivation=draft.derivation, arrays=partial(read_arrays, tmp_path)) == now
 
 
 def test_copies_are_found_out(measured):
@@ -103,14 +167,32 @@ def test_rows_that_are_all_alike_or_few_are_measured_too():
     ("settings", "message"),
     [
         ({"target": "height"}, "target: the table has no column 'height'"),
-        ({"target": "word"}, "target: column 'word' has 3 values"),
-        ({"target": "sick", "subgroup": "age"}, "subgroup: column 'age' has"),
+        ({"target": "word"}, "target: column 'word' has 30 values, and 20 are told apart"),
+        ({"target": "one"}, "target: column 'one' has 1 values, and two are needed"),
+        ({"target": "sick", "subgroup": "age"}, "subgroup: column 'age' has [0-9]+ values, and 20 are the most"),
+        ({"target": "older", "subgroup": "age"}, "subgroup: column 'age' has"),
     ],
 )
 def test_columns_that_cannot_be_worked_on_are_named(settings, message):
-    rows = patients(60, 1).append_column("word", pa.array(["a", "b", "c"] * 20))
-    with pytest.raises(DataError, match=message):
+    rows = patients(60, 1).append_column("word", pa.array([f"w{at % 30}" for at in range(60)]))
+    rows = rows.append_column("one", pa.array(["a"] * 60))
+    with pytest.raises(DataError, match=message) as error:
         values_of([Candidate("system", "", payload(rows))], rows, rows, **settings)
+    assert error.value.hint or "no column" in message
+
+
+def test_subgroups_of_numbers_and_rare_ones():
+    train, test = (
+        patients(300, seed).append_column("ward", pa.array([at % 3 for at in range(300)])) for seed in (1, 2)
+    )
+    found = values_of([Candidate("system", "", payload(train))], train, test, target="older", subgroup="ward")
+    assert found["tstr_r2_of_subgroup", "subgroup 2"].value > 0.9, "a target of numbers has its subgroups, too"
+    names = [f"s{max(0, at - 270):02}" for at in range(300)]
+    train, test = (rows.append_column("place", pa.array(names)) for rows in (train, test))
+    found = values_of([Candidate("system", "", payload(train))], train, test, target="sick", subgroup="place")
+    parts = {label for metric, label in found if metric == "tstr_auc_of_subgroup"}
+    assert len(parts) == 20 and "subgroup s00" in parts
+    assert found["tstr_gap", ""].n == 0 or found["tstr_gap", ""].value is None, "no other has two rows"
 
 
 def test_distances_count_missing_cells_and_categories_as_one():

@@ -2,10 +2,11 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from genwright.core import Component, Config, ModalityComponent
 from genwright.modalities.files.config import FilesConfig
+from genwright.modalities.image.attributes import refuse_others
 
 
 class ImageSourceConfig(FilesConfig):
@@ -22,8 +23,9 @@ class ImageSourceConfig(FilesConfig):
     `labels = "folder"` makes the parent folder's name the label; otherwise a label is there where the file has one,
     with `classes` naming labels that are numbers. `captions` is the name of a CSV file among the files, whose column
     `file` names a picture and whose other columns go along with it. Of Parquet all plain columns go along,
-    `image_column` holds the pictures and `group_column` says which stay in one split. `split` puts the whole source
-    into one split. A file that claims more than `max_pixels` is not unpacked.
+    `image_column` holds the pictures and `group_column` says which stay in one split. Of DICOM the attributes
+    `dicom_columns` go along, such as `Modality` and `PatientSex`; none that may say who a person is. `split` puts the
+    whole source into one split. A file that claims more than `max_pixels` is not unpacked.
     """
 
     format: Literal["auto", "pictures", "parquet", "idx", "csv", "emoji", "dicom"] = "auto"
@@ -36,8 +38,21 @@ class ImageSourceConfig(FilesConfig):
     captions: str = "captions.csv"
     image_column: str = "image"
     group_column: str | None = None
+    dicom_columns: tuple[str, ...] = ()
     split: Literal["train", "validation", "test"] | None = None
     max_pixels: int = Field(default=50_000_000, ge=1)
+
+    @field_validator("dicom_columns")
+    @classmethod
+    def _columns_say_not_who(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        refuse_others(names)
+        return names
+
+    @model_validator(mode="after")
+    def _attributes_are_of_dicom(self) -> Self:
+        if self.dicom_columns and self.format not in ("auto", "dicom"):
+            raise ValueError(f"dicom_columns are read from DICOM, and format = '{self.format}'")
+        return self
 
 
 class RestorationConfig(Config):

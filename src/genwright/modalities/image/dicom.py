@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from genwright.core import DataError
 from genwright.core.protocols import Unreadable
 from genwright.modalities.files.sources import SourceFile
 from genwright.modalities.image.config import ImageSourceConfig
+from genwright.modalities.image.folder import captions_of, others_of
 from genwright.modalities.image.frame import Frame
+from genwright.modalities.image.identity import columns_of, naming_words, refuse_identifying, refuse_named_after
 from genwright.modalities.image.shot import Shot
 
 _BROKEN = (
@@ -35,29 +38,46 @@ _BROKEN = (
 def read_dicom(files: Sequence[SourceFile], source: ImageSourceConfig, frame: Frame) -> Iterator[Shot | Unreadable]:
     """A row per frame. Patients are numbered in the order of their first file, and images in that of the files.
 
-    Neither names of files nor any field of them is kept. Images of one patient must be in one source, or a
-    patient could be in two splits. An image that says that it has text burned in cannot be read.
+    Names of files are not kept; of their fields those in `dicom_columns`, and of folders the name where it is the
+    label. Images of one patient must be in one source, or a patient could be in two splits. An image that says that it
+    has text burned in cannot be read.
 
     Raises:
-        DataError: a file cannot be read, or may show who it is of.
+        DataError: a file cannot be read, or may show who it is of; its folder, or a column of captions, is named so.
     """
+    told, names = captions_of(files, source)
+    refuse_identifying(names, source)
     patients: dict[str, str] = {}
-    for at, file in enumerate(files, start=1):
+    scans = (file for file in files if PurePosixPath(file.name).name != source.captions)
+    for at, file in enumerate(scans, start=1):
         name = f"{source.label}: file {at}"
         try:
-            frames, patient = _frames(file.path)
+            scan = _scan(file.path, source)
+            others = {**scan.columns, **others_of(file, source, told, names)}
         except DataError as error:
             if source.on_error == "fail":
                 raise
             yield Unreadable(name, "unreadable", error.message)
             continue
-        group = patients.setdefault(patient or name, f"{source.label}: patient {len(patients) + 1}")
-        for number, levels in enumerate(frames, start=1):
+        if source.labels == "folder":
+            refuse_named_after(scan.naming, label=others["label"], name=name)
+        group = patients.setdefault(scan.patient or name, f"{source.label}: patient {len(patients) + 1}")
+        for number, levels in enumerate(scan.frames, start=1):
             own = f"{name}, frame {number}"
-            yield Shot(own, group, frame.of_array(levels, name=str(file.path)))
+            yield Shot(own, group, frame.of_array(levels, name=str(file.path)), others)
 
 
-def _frames(path: Path) -> tuple[list[NDArray[np.uint8]], str]:
+@dataclass(frozen=True)
+class _Scan:
+    """A file: its frames, what may go along with them, and what may not."""
+
+    frames: list[NDArray[np.uint8]]
+    columns: dict[str, Any]
+    patient: str
+    naming: dict[str, frozenset[str]]
+
+
+def _scan(path: Path, source: ImageSourceConfig) -> _Scan:
     try:
         data = dcmread(path)
         if str(data.get("BurnedInAnnotation", "NO")).upper() == "YES":
@@ -65,11 +85,12 @@ def _frames(path: Path) -> tuple[list[NDArray[np.uint8]], str]:
                 f"{path} says that it has text burned in, which may name the patient",
                 hint="exclude it, or clean it and correct BurnedInAnnotation",
             )
-        pixels, patient = data.pixel_array, str(data.get("PatientID", ""))
         if int(data.get("SamplesPerPixel", 1)) != 1:
             raise DataError(f"{path} is in colour; grey images are read", hint="exclude it")
-        stack = pixels if pixels.ndim == 3 else pixels[None]
-        return [_levels(one, data) for one in stack], patient
+        pixels = data.pixel_array
+        frames = [_levels(one, data) for one in (pixels if pixels.ndim == 3 else pixels[None])]
+        columns = columns_of(data, source.dicom_columns, path=path)
+        return _Scan(frames, columns, str(data.get("PatientID", "")), naming_words(data))
     except _BROKEN as error:
         raise DataError(
             f"{path} cannot be read as DICOM ({error})", hint="exclude it, or set on_error = 'drop'"

@@ -26,21 +26,26 @@ def read_folder(files: Sequence[SourceFile], source: ImageSourceConfig, frame: F
     Raises:
         DataError: a picture cannot be read, or a CSV file does not say of a picture what it says of others.
     """
-    told, names = _captions(files, source)
+    told, names = captions_of(files, source)
     for file in files:
         if not file.name.lower().endswith(SUFFIXES):
             continue
 
         def read(file: SourceFile = file) -> Shot:
-            others = _others(file, source, told, names)
+            others = others_of(file, source, told, names)
             return Shot(file.name, file.name, frame.opened(file.path.read_bytes(), name=str(file.path)), others)
 
         yield from or_unreadable(file.name, source, read)
 
 
-def _others(
+def others_of(
     file: SourceFile, source: ImageSourceConfig, told: Mapping[str, Mapping[str, Any]], names: Sequence[str]
 ) -> dict[str, Any]:
+    """The columns that go along with the picture of a file.
+
+    Raises:
+        DataError: other pictures have columns that this one has not.
+    """
     if names and file.name not in told:
         raise DataError(
             f"{file.path} is not named in {source.captions}",
@@ -52,10 +57,14 @@ def _others(
     return own
 
 
-def _captions(
+def captions_of(
     files: Sequence[SourceFile], source: ImageSourceConfig
 ) -> tuple[dict[str, Mapping[str, Any]], tuple[str, ...]]:
-    """The other columns of each picture by its name, and what they are called."""
+    """The other columns of each picture by its name, and what they are called.
+
+    Raises:
+        DataError: a file of captions is no CSV with a column `file`.
+    """
     told: dict[str, Mapping[str, Any]] = {}
     names: tuple[str, ...] = ()
     for file in files:

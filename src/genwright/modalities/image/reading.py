@@ -8,11 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from genwright.core import DataError
+from genwright.core import DataError, SpecError
 from genwright.core.protocols import Unreadable
 from genwright.core.registry import load_reference
 from genwright.modalities.dataset import TAKEN
 from genwright.modalities.files.sources import SourceFile, list_files
+from genwright.modalities.image.attributes import allowed
 from genwright.modalities.image.config import ImageSourceConfig
 from genwright.modalities.image.frame import Frame
 from genwright.modalities.image.pixels import IMAGE, pictures_of
@@ -36,6 +37,7 @@ _READERS: Mapping[str, tuple[str, str]] = {
     "emoji": (_HERE + "emoji:read_emoji", "image"),
     "dicom": (_HERE + "dicom:read_dicom", "dicom"),
 }
+_TYPES: Mapping[str, pa.DataType] = {"text": pa.string(), "number": pa.float64()}
 Reader = Callable[..., Iterator[Shot | Unreadable]]
 
 
@@ -43,11 +45,15 @@ def read_images(source: ImageSourceConfig, /, *, root: Path) -> Iterator[pa.Tabl
     """Tables of at most 1,024 pictures, in the order of the files.
 
     Raises:
+        SpecError: attributes of DICOM are asked for, and the files are none.
         DataError: a file cannot be read, a picture has another size, or the kind of the files is not known.
         DependencyError: a format needs an extra that is not installed.
     """
     files = list_files(source, root=root)
-    reference, extra = _READERS[_format(source, files)]
+    kind = _format(source, files)
+    if source.dicom_columns and kind != "dicom":
+        raise SpecError(f"source '{source.path}' has dicom_columns, but its files are {kind}", hint="leave them out")
+    reference, extra = _READERS[kind]
     reader: Reader = load_reference(reference, extra=extra)
     builder = _Builder(source)
     for shot in reader(files, source, Frame(source)):
@@ -85,7 +91,7 @@ class _Builder:
 
     def __init__(self, source: ImageSourceConfig) -> None:
         self._source = source
-        self._types: dict[str, pa.DataType] = {}
+        self._types = {name: _TYPES[allowed()[name]] for name in source.dicom_columns}
         self._held: list[Shot] = []
 
     @property

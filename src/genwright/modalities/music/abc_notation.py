@@ -1,13 +1,15 @@
-"""Reading ABC: one tune of one voice. Repeats and endings are read once, in the order in which they are written.
+"""Reading ABC: tunes of one voice. Repeats and endings are read once, in the order in which they are written.
 
-Source: the ABC standard 2.1, sections 3 (information fields) and 4 (the tune body).
+Source: the ABC standard 2.1, sections 2.2 (tunes of a file), 3 (information fields) and 4 (the tune body).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from genwright.modalities.music.piece import Note, NotRead, Piece, one_voice, ticks
@@ -32,21 +34,30 @@ _TOKENS = re.compile(
 _IN_CHORD = re.compile(r"(\^\^|\^|__|_|=)?([A-Ga-g])([,']*)([\d/]*)")
 
 
-def read_abc(path: Path, /) -> Piece:
-    """The first tune of a file.
+def read_abc(path: Path, /) -> list[Piece | NotRead]:
+    """The tunes of a file, each begun by `X:`; in the place of one that cannot be read, why.
 
-    Raises:
-        NotRead: it is none, or holds what is not read.
+    Fields before the first tune are in force in all. An empty line ends a tune: what follows it is text.
     """
-    text = path.read_bytes().decode("utf-8", errors="replace")
-    if not re.search(r"^K:", text, re.MULTILINE):
-        raise NotRead("no tune", "no line begins with K:")
+    lines = path.read_bytes().decode("utf-8", errors="replace").splitlines()
+    starts = [at for at, line in enumerate(lines) if line.startswith("X:")]
+    head = lines[: starts[0]] if starts else []
+    if not starts or any(line.startswith("K:") for line in head):
+        starts, head = [0, *starts], []
+    return [_tune(head + lines[start:end]) for start, end in pairwise([*starts, len(lines)])]
+
+
+def _tune(lines: Sequence[str]) -> Piece | NotRead:
+    """The tune of its lines, or why there is none."""
     reader = _Reader()
-    for line in text.splitlines():
-        if re.match(r"X:", line) and reader.events:
-            break
-        reader.take(line)
-    return reader.piece()
+    try:
+        for line in lines:
+            if reader.in_body and not line.strip():
+                break
+            reader.take(line)
+        return reader.piece()
+    except NotRead as error:
+        return error
 
 
 @dataclass
@@ -128,6 +139,8 @@ class _Reader:
 
     def _tuplet(self, text: str) -> tuple[Fraction, int]:
         count, *more = (int(part) if part else 0 for part in text.split(":"))
+        if not count:
+            raise NotRead("not read", f"'({text}' as a tuplet")
         compound = self.metre.partition("/")[0] in ("6", "9", "12")
         inside = (more and more[0]) or TUPLETS.get(count, 3 if compound else 2)
         return Fraction(inside, count), (len(more) > 1 and more[1]) or count
@@ -164,7 +177,13 @@ class _Reader:
         return self.unit
 
     def piece(self) -> Piece:
-        """The tune."""
+        """The tune.
+
+        Raises:
+            NotRead: there is none.
+        """
+        if not self.in_body:
+            raise NotRead("no tune", "no line begins with K:")
         at, starts, notes = Fraction(0), [], list[Note]()
         open_at: dict[int, Fraction] = {}
         for event in self.events:

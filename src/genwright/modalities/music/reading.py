@@ -33,15 +33,13 @@ def read_music(source: MusicSourceConfig, /, *, root: Path) -> Iterator[pa.Table
         DataError: a file is no music file; or a piece is not taken, where `on_error` is `fail`.
     """
     pieces: list[tuple[str, Piece]] = []
-    for file in list_files(source, root=root):
-        try:
-            pieces.append((file.name, _taken(file, source)))
-        except NotRead as error:
-            if source.on_error == "fail":
-                raise DataError(
-                    f"{file.path} is not taken: {error}", hint="on_error = 'drop' leaves such pieces out"
-                ) from None
-            yield Unreadable(file.name, error.reason, error.detail)
+    for name, piece in _pieces(list_files(source, root=root), source):
+        if isinstance(piece, Piece):
+            pieces.append((name, piece))
+        elif source.on_error == "fail":
+            raise DataError(f"{name} is not taken: {piece}", hint="on_error = 'drop' leaves such pieces out")
+        else:
+            yield Unreadable(name, piece.reason, piece.detail)
     groups = list(range(len(pieces)))
     if source.group == "melody":
         groups = melody_groups([piece for _, piece in pieces], num_intervals=source.melody_intervals)
@@ -60,17 +58,38 @@ def read_music(source: MusicSourceConfig, /, *, root: Path) -> Iterator[pa.Table
         yield pa.table({**facts, **{name: found.column(name) for name in found.column_names}})
 
 
-def _taken(file: SourceFile, source: MusicSourceConfig) -> Piece:
-    reader = READERS.get(file.path.suffix.lower())
+def _pieces(files: Sequence[SourceFile], source: MusicSourceConfig) -> Iterator[tuple[str, Piece | NotRead]]:
+    """The pieces of all files, each with its name: that of its file, and its place where the file has several."""
+    for file in files:
+        found = _read(file.path)
+        for at, piece in enumerate(found, start=1):
+            name = f"{file.name}#{at}" if len(found) > 1 else file.name
+            yield name, piece if isinstance(piece, NotRead) else _taken(piece, source)
+
+
+def _read(path: Path) -> list[Piece | NotRead]:
+    """What its reader finds in a file."""
+    reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise DataError(
-            f"{file.path} is no music file by its name", hint=f"name files that end in {', '.join(sorted(READERS))}"
+            f"{path} is no music file by its name", hint=f"name files that end in {', '.join(sorted(READERS))}"
         )
-    read: Callable[[Path], Piece] = load_reference(reader, extra="music")
-    piece = read(file.path)
+    read: Callable[[Path], Piece | list[Piece | NotRead]] = load_reference(reader, extra="music")
+    try:
+        found = read(path)
+    except NotRead as error:
+        return [error]
+    return found if isinstance(found, list) else [found]
+
+
+def _taken(piece: Piece, source: MusicSourceConfig) -> Piece | NotRead:
+    """The piece as the source wants it, or why it cannot be had so."""
     if not any(piece.voices.values()):
-        raise NotRead("empty", "it holds no note")
-    piece = _four_voices(piece) if source.samples == "windows" else _melody(piece, source)
+        return NotRead("empty", "it holds no note")
+    try:
+        piece = _four_voices(piece) if source.samples == "windows" else _melody(piece, source)
+    except NotRead as error:
+        return error
     return piece.in_c() if source.transpose == "c" else piece
 
 

@@ -47,8 +47,9 @@ class TableSourceConfig(FilesConfig):
 class TableMetricsConfig(Config):
     """`target` is a column that a model learns to predict, from synthetic rows and from as many real ones.
 
-    Of two values (an AUC is reported) or of numbers (R squared). `subgroup` is a column for whose values the AUC is
-    reported too. `folds` are those of the two-sample test. More than `max_rows` rows of a set are not looked at.
+    Of two values (an AUC is reported), of 3 to 20 texts (the mean AUC of one against the rest) or of numbers (R
+    squared). `subgroup` is a column of texts, or of at most 20 numbers, for whose values the same is reported too.
+    `folds` are those of the two-sample test. More than `max_rows` rows of a set are not looked at.
     """
 
     target: str | None = None

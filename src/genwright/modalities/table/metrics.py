@@ -15,12 +15,15 @@ from genwright.modalities.table.fidelity import coverage, quality, shapes, trend
 from genwright.modalities.table.held import Kept
 from genwright.modalities.table.privacy import closest_records, membership
 from genwright.modalities.table.rules import Rules
-from genwright.modalities.table.scores import COLUMNS, Row
-from genwright.modalities.table.utility import subgroups, task_of, utility
+from genwright.modalities.table.scores import CLASS_SCORES, COLUMNS, Row, arrays_of
+from genwright.modalities.table.utility import Task, subgroups, task_of, utility
 
 NO_EVIDENCE = "no evidence of privacy"
 _AUC = {"score": "score", "label": "label"}
 _PAIR = {"a": "score", "b": "score_real", "label": "label"}
+_MACRO = {"scores": CLASS_SCORES[0], "label": "label"}
+_MACRO_PAIR = {"a": CLASS_SCORES[0], "b": CLASS_SCORES[1], "label": "label"}
+_PART = {"part": "subgroup"}
 
 
 def measure(
@@ -51,14 +54,14 @@ def measure(
         found += membership(candidate, train, test, seed) + closest_records(candidate, train, test, seed)
         found += kept.rows(candidate) if rules else []
         if task != "none":
-            found += utility(candidate, train, test, config, task=task, seed=seed)
+            found += utility(candidate, train, test, config, task=task, parts=parts, seed=seed)
         rows += found
         drafts += _drafts(candidate, found, parts, task=task, grouped=grouped)
-    return Measured({name: [one.get(name) for one in rows] for name in COLUMNS}, drafts)
+    return Measured({name: [one.get(name) for one in rows] for name in COLUMNS}, drafts, arrays_of(rows))
 
 
 def _drafts(
-    candidate: Candidate, found: Sequence[Row], parts: Sequence[str], *, task: str, grouped: bool
+    candidate: Candidate, found: Sequence[Row], parts: Sequence[str], *, task: Task, grouped: bool
 ) -> list[ClaimDraft]:
     """Claims of the tables that have rows."""
     value = {"value": "value"}
@@ -74,18 +77,36 @@ def _drafts(
         _closest(candidate),
         _draft(candidate, "constraints_held", "rules", Derivation("proportion", {"value": "value"}, interval="wilson")),
     ]
-    if task == "two-classes":
-        drafts += [
-            _draft(candidate, "tstr_auc", "tstr", Derivation("auc", _AUC, **auc)),
-            _draft(candidate, "tstr_difference", "tstr", Derivation("auc_difference", _PAIR, **auc)),
-        ]
-        drafts += [_of_subgroup(candidate, Derivation("auc", _AUC, **auc), part) for part in parts]
-    if task == "number":
-        for metric, predicted in (("tstr_r2", "predicted"), ("tstr_r2_of_real_rows", "predicted_real")):
-            r2 = Derivation("r2", {"predicted": predicted, "actual": "actual"}, **boot)
-            drafts.append(_draft(candidate, metric, "tstr", r2))
+    drafts += _utility(candidate, parts, task=task, auc=auc, boot=boot)
     present = {one["table"] for one in found}
     return [draft for draft in drafts if draft.derivation.where["table"] in present]
+
+
+def _utility(
+    candidate: Candidate, parts: Sequence[str], *, task: Task, auc: Mapping[str, Any], boot: Mapping[str, Any]
+) -> list[ClaimDraft]:
+    """What the target asks for, in all held-out rows and in each subgroup."""
+    if task == "none":
+        return []
+    if task == "number":
+        roles = {"predicted": "predicted", "actual": "actual"}
+        found = Derivation("r2", roles, **boot)
+        real = Derivation("r2", {**roles, "predicted": "predicted_real"}, **boot)
+        drafts = [_draft(candidate, "tstr_r2", "tstr", found), _draft(candidate, "tstr_r2_of_real_rows", "tstr", real)]
+        return drafts + [_of_subgroup(candidate, "tstr_r2_of_subgroup", found, part) for part in parts]
+    if task == "two-classes":
+        metric, area = "tstr_auc", Derivation("auc", _AUC, **auc)
+        difference, gap = Derivation("auc_difference", _PAIR, **auc), Derivation("auc_gap", _AUC | _PART, **boot)
+    else:
+        metric, area = "tstr_macro_auc", Derivation("macro_auc", _MACRO, **auc)
+        difference = Derivation("macro_auc_difference", _MACRO_PAIR, **auc)
+        gap = Derivation("macro_auc_gap", _MACRO | _PART, **boot)
+    drafts = [_draft(candidate, metric, "tstr", area), _draft(candidate, "tstr_difference", "tstr", difference)]
+    for name, derivation in ((metric, area), ("tstr_difference", difference)):
+        drafts += [_of_subgroup(candidate, f"{name}_of_subgroup", derivation, part) for part in parts]
+    if parts:
+        drafts.append(_draft(candidate, "tstr_gap", "tstr", gap, better="lower"))
+    return drafts
 
 
 def _closest(candidate: Candidate) -> ClaimDraft:
@@ -93,8 +114,8 @@ def _closest(candidate: Candidate) -> ClaimDraft:
     return replace(draft, label=_joined(candidate.label, NO_EVIDENCE), headline=False)
 
 
-def _of_subgroup(candidate: Candidate, derivation: Derivation, part: str) -> ClaimDraft:
-    draft = _draft(candidate, "tstr_auc_of_subgroup", "tstr", derivation)
+def _of_subgroup(candidate: Candidate, metric: str, derivation: Derivation, part: str) -> ClaimDraft:
+    draft = _draft(candidate, metric, "tstr", derivation)
     where = {**draft.derivation.where, "subgroup": part}
     label = _joined(candidate.label, f"subgroup {part}")
     return replace(draft, derivation=replace(draft.derivation, where=where), label=label, headline=False)

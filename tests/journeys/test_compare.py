@@ -36,6 +36,10 @@ def part(page, title):
 def test_every_family_has_its_figures_and_its_cost(compared):
     found, page = compared
     assert [row["side"] for row in found["rows"] if (row["metric"], row["label"]) == ("c2st_auc", "")] == list(SIDES)
+    later = {row["metric"]: row for row in found["rows"] if row["side"] == SIDES[-1] and not row["label"]}
+    assert later["tstr_auc"]["paired"] and later["tstr_auc"]["difference"]["low"] is not None
+    assert not later["c2st_auc"]["paired"] and "independent" in later["c2st_auc"]["difference"]["method"]
+    assert 0 <= later["c2st_auc"]["p_holm"] <= 1
     assert [cost["side"] for cost in found["costs"]] == list(SIDES)
     assert all(cost["cpu_s"] > 0 and cost["energy_joules"] > 0 for cost in found["costs"])
     assert all(f'<th scope="row">{side}</th>' in part(page, "Cost of training") for side in SIDES)

@@ -11,7 +11,7 @@ from genwright.core.protocols import Candidate
 Row = dict[str, Any]
 COLUMNS = (
     "table", "candidate", "column", "value", "label", "score", "score_real", "actual", "predicted", "predicted_real",
-    "subgroup", "group",
+    "subgroup", "group", "id",
 )  # fmt: skip
 CLASS_SCORES = ("class_scores", "class_scores_real")
 

@@ -97,13 +97,13 @@ def utility(
     said = learn(made, wanted)
     real_known = np.flatnonzero(~np.isnan(wanted_real))[: len(made)]
     said_real = learn(real[real_known], wanted_real[real_known])
-    groups = test.column("group").to_pylist()
+    groups, ids = (test.column(name).to_pylist() for name in ("group", "id"))
     own = [str(cell) for cell in test.column(config.subgroup).to_pylist()] if config.subgroup else [""] * len(test)
     out = []
     for at in np.flatnonzero(~np.isnan(actual)).tolist():
         part = own[at] if own[at] in parts else None
         cells = _cells(task, float(actual[at]), said[at], said_real[at])
-        out.append(row("tstr", candidate, group=groups[at], subgroup=part, **cells))
+        out.append(row("tstr", candidate, id=ids[at], group=groups[at], subgroup=part, **cells))
     return out
 
 

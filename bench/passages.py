@@ -27,11 +27,12 @@ SHARED = [
     "train.trainer.compile=off",
 ]
 NET = "net = {kind = 'transformer', num_layers = 3, d_model = 128, tied_head = false}"
+MASKED = "net = {kind = 'bidirectional', width = 128, num_layers = 3}"
 RUNS = {
     "autoregressive": f"{{kind = 'autoregressive', {NET}}}",
     "autoregressive, LSTM": "{kind = 'autoregressive', net = {kind = 'lstm', num_layers = 2, d_model = 192}}",
     "VAE": "{kind = 'vae', width = 128, num_layers = 3, d_latent = 32}",
-    "masked diffusion": "{kind = 'diffusion', net = {kind = 'bidirectional', width = 128, num_layers = 3}}",
+    "masked diffusion": f"{{kind = 'diffusion', least_masked = 0.2, {MASKED}}}",
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Family, Given, Tokens, TokenShape
+from genwright.core.protocols import Clock, Family, Given, Tokens, TokenShape
 from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.masked_diffusion import MaskedDiffusion
 from genwright.families.store import build_family
@@ -87,6 +87,21 @@ def exact_nats(family: MaskedDiffusion) -> float:
 
 def test_keeps_the_protocol() -> None:
     assert isinstance(build(LAYOUT), Family)
+
+
+def test_few_masks_are_left_out_of_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    family, seen = build(WORDS, least_masked=0.4), []
+    nats = MaskedDiffusion._nats
+
+    def noted(self: MaskedDiffusion, rows: Any, share: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+        seen.append(share)
+        return nats(self, rows, share, keys)
+
+    monkeypatch.setattr(MaskedDiffusion, "_nats", noted)
+    next(family.losses(words(64, seed=1), Clock(0, 0.0)))
+    assert seen[0].min() >= 0.4 and seen[0].max() > 0.95
+    family.log_prob(words(64, seed=1))
+    assert torch.cat(seen[1:]).min() < 0.1
 
 
 @torch.no_grad()

@@ -72,7 +72,8 @@ class MaskedDiffusion(nn.Module):
     # --- training and likelihood ---------------------------------------------------------------------------------
 
     def losses(self, batch: Tokens, clock: Clock) -> Generator[tuple[str, Tensor, dict[str, Tensor]], None, None]:
-        """The bound in nats per token, at numbers of masked tokens that are spread evenly over the batch."""
+        """Nats per token at numbers of masked tokens that are spread evenly over the batch: the bound, where
+        `least_masked` is 0."""
         del clock
         if batch.mask is not None and not self.shape.cells and not self.filled_up:
             self.filled_up.fill_(1.0)
@@ -80,6 +81,7 @@ class MaskedDiffusion(nn.Module):
         count = len(rows.ids)
         device = rows.ids.device
         share = (torch.randperm(count, device=device) + torch.rand(count, device=device)) / count
+        share = self.config.least_masked + (1.0 - self.config.least_masked) * share
         nats = self._nats(rows, share, torch.rand(rows.ids.shape, device=device))
         loss = nats.sum() / rows.free.sum()
         yield "net", loss, {"loss": loss.detach()}

@@ -11,7 +11,7 @@ from genwright.core.claim import Claim
 from genwright.core.errors import IntegrityError
 from genwright.core.registry import modality_component
 from genwright.project import Project
-from genwright.project.report import estimate_text, write_report
+from genwright.project.report import difference_cells, estimate_text, write_report
 
 
 def use_of(project: Project, release: str, /) -> str:
@@ -106,9 +106,7 @@ def compare(arguments: argparse.Namespace, out: Output) -> int:
             "side": row.side,
             "value": estimate_text(row.estimate),
             "unit": row.unit,
-            "minus first": estimate_text(row.difference) if row.difference else "",
-            "paired": ("yes" if row.paired else "no") if row.difference else "",
-            "p (Holm)": f"{row.p_holm:.3g}" if row.p_holm is not None else "",
+            **difference_cells(row),
         }
         for row in found.rows
     ]

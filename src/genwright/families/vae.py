@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -20,7 +20,7 @@ from genwright.families.vae_cells import CellVae
 from genwright.families.vae_config import VaeConfig
 from genwright.families.vae_nets import GridDecoder, GridEncoder, VectorDecoder, VectorEncoder
 from genwright.families.vae_observation import GridObservation, VectorObservation
-from genwright.families.vae_prior import LatentPrior, divergence_from_normal, log_posterior
+from genwright.families.vae_prior import DIVERGENCE_SIGN, LatentPrior, divergence_from_normal, log_posterior
 from genwright.families.vae_tokens import TokenVae
 from genwright.families.vae_vq import VqVae
 
@@ -42,7 +42,7 @@ class Vae(nn.Module):
     """q(z | x) and p(x | z), both told the condition where there is one, and p(z)."""
 
     needs_float32 = True
-    signs: ClassVar[Mapping[str, tuple[str, str]]] = {"divergence": ("latent_divergence", "nats/sample")}
+    signs = DIVERGENCE_SIGN
 
     def __init__(self, config: VaeConfig, *, shape: GridShape | VectorShape) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from genwright.families.cell_net import CellNet, random_order
 from genwright.families.requests import asked, check_given, choose, condition_for, normal
 from genwright.families.vae_config import VaeConfig
 from genwright.families.vae_prior import (
+    DIVERGENCE_SIGN,
     LatentPrior,
     divergence_from_normal,
     fit_to_latents,
@@ -34,7 +35,7 @@ class CellVae(nn.Module):
     """q(z | x) from the whole row, p(x | z) cell by cell, and p(z)."""
 
     needs_float32 = True
-    signs: ClassVar[Mapping[str, tuple[str, str]]] = {"divergence": ("latent_divergence", "nats/sample")}
+    signs = DIVERGENCE_SIGN
 
     def __init__(self, config: VaeConfig, *, shape: TokenShape) -> None:
         super().__init__()

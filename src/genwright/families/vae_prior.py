@@ -6,7 +6,7 @@ Source: ex-post density estimation, arXiv:1903.12436, section 4.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from genwright.core.protocols import Tokens
 from genwright.families.mixture import fit_mixture, log_densities
 from genwright.families.requests import choose, normal, uniform
+
+# What a VAE logs of its latent, and the claim of how it stood at the end: near 0 the decoder ignores it.
+DIVERGENCE_SIGN: Mapping[str, tuple[str, str]] = {"divergence": ("latent_divergence", "nats/sample")}
 
 
 @dataclass(frozen=True)

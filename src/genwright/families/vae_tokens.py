@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -25,6 +25,7 @@ from genwright.families.requests import (
 )
 from genwright.families.vae_config import VaeConfig
 from genwright.families.vae_prior import (
+    DIVERGENCE_SIGN,
     LatentPrior,
     divergence_from_normal,
     fit_to_latents,
@@ -42,7 +43,7 @@ class TokenVae(nn.Module):
     """q(z | x) by a net that sees the whole sequence, p(x | z) token by token, and p(z)."""
 
     needs_float32 = True
-    signs: ClassVar[Mapping[str, tuple[str, str]]] = {"divergence": ("latent_divergence", "nats/sample")}
+    signs = DIVERGENCE_SIGN
     takes_rows_by_length = True
 
     def __init__(self, config: VaeConfig, *, shape: TokenShape) -> None:

@@ -65,6 +65,15 @@ def estimate_text(estimate: Estimate) -> str:
     return f"{_number(estimate.value)} [{_number(estimate.low)}, {_number(estimate.high)}]"
 
 
+def difference_cells(row: Row, /) -> dict[str, str]:
+    """The difference to the first side as text, whether it is paired, and its p-value; empty where there is none."""
+    return {
+        "minus first": estimate_text(row.difference) if row.difference else "",
+        "paired": ("yes" if row.paired else "no") if row.difference else "",
+        "p (Holm)": f"{row.p_holm:.3g}" if row.p_holm is not None else "",
+    }
+
+
 def _cost_cells(cost: Cost) -> tuple[str, ...]:
     return (cost.side, _number(cost.wall_s), _number(cost.cpu_s), cost.energy)
 
@@ -77,9 +86,7 @@ def _metric(rows: Sequence[Row], key: tuple[str, str]) -> str:
         (
             row.side,
             estimate_text(row.estimate),
-            estimate_text(row.difference) if row.difference else "",
-            ("yes" if row.paired else "no") if row.difference else "",
-            f"{row.p_holm:.3g}" if row.p_holm is not None else "",
+            *difference_cells(row).values(),
         )
         for row in own
     ]

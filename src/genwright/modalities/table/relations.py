@@ -69,9 +69,8 @@ class Relation:
     def _right(self, rows: pa.Table) -> Floats | None:
         return numbers_of(rows.column(self.right)) if self.operation else None
 
-    def apart(self, rows: pa.Table, /) -> pa.Array:
-        """How far each target is from what it follows from: levels, a ratio, or a difference."""
-        target, base = numbers_of(rows.column(self.target)), self.follows(rows)
+    def apart(self, target: Floats, base: Floats, /) -> pa.Array:
+        """How far each target is from `base`, what it follows from: levels, a ratio, or a difference."""
         if self.levels:
             between = (np.array(self.levels[1:]) + np.array(self.levels[:-1])) / 2
             steps = np.searchsorted(between, np.nan_to_num(target)) - np.searchsorted(self.cuts, np.nan_to_num(base))
@@ -116,9 +115,8 @@ class Relations:
             DataError: with `given`, where null means unknown, a target is known and what it follows from is not.
         """
         for one in self.found:
-            base = np.isnan(one.follows(rows))
-            known = numbers_of(rows.column(one.target))
-            if given and (base & ~np.isnan(known)).any():
+            target, base = numbers_of(rows.column(one.target)), one.follows(rows)
+            if given and (np.isnan(base) & ~np.isnan(target)).any():
                 raise DataError(
                     f"column '{one.target}' is given without {one.formula}, beside which it is told",
                     hint="give these too, or fit with fit.codec relations = 'off'",
@@ -126,8 +124,8 @@ class Relations:
             place = rows.column_names.index(one.target)
             if one.open:
                 alone = rows.column(one.target) if not given else pa.nulls(len(rows), TYPES[one.type])
-                rows = rows.append_column(one.alone, pc.if_else(pa.array(base), alone, None))
-            rows = rows.set_column(place, one.beside, one.apart(rows))
+                rows = rows.append_column(one.alone, pc.if_else(pa.array(np.isnan(base)), alone, None))
+            rows = rows.set_column(place, one.beside, one.apart(target, base))
         return rows
 
     def join(self, rows: pa.Table, /) -> pa.Table:

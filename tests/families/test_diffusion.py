@@ -109,6 +109,17 @@ def test_guidance_exaggerates_the_condition(of_classes: Diffusion) -> None:
     assert shares[2] > shares[1] + 0.05
 
 
+def test_guidance_acts_below_a_noise_level_where_one_is_said(of_classes: Diffusion) -> None:
+    cond = torch.tensor([[0.0, 1.0]]).repeat(200, 1)
+    found = {}
+    for below in (1e-9, 0.5, None):
+        of_classes.config = of_classes.config.model_copy(update={"guided_below": below})
+        found[below] = of_classes.sample(200, cond=cond, guidance=3.0, rng=rng()).values
+    assert torch.equal(found[1e-9], of_classes.sample(200, cond=cond, guidance=1.0, rng=rng()).values)
+    plain, low, full = (found[below].mean() for below in (1e-9, 0.5, None))
+    assert plain < low < full
+
+
 def test_lower_temperature_spreads_less(of_classes: Diffusion) -> None:
     cold, warm = (of_classes.sample(500, temperature=t, rng=rng()).values.std() for t in (0.3, 1.0))
     assert cold < 0.8 * warm

@@ -17,7 +17,7 @@ from genwright.measure import derive
 from genwright.trainer.calibrate import Cost, copied, looks_for
 from genwright.trainer.config import BudgetConfig
 from genwright.trainer.engine import Engine
-from genwright.trainer.log import log_columns, sign_claims
+from genwright.trainer.log import claims, log_columns, sign_claims
 from genwright.trainer.loop import Outcome
 
 from .fakes import TwoParts, config, make_family, make_job, run
@@ -138,8 +138,20 @@ def test_divergence_is_named(tmp_path: Path, value: float) -> None:
     family.__class__ = Spoiled
     family.value = value
     with pytest.raises(DivergenceError, match=r"diverged at step .*learning rate") as error:
-        run(make_job(family), tmp_path, settings=config(budget={"steps": 20}))
+        run(make_job(family), tmp_path, settings=config(budget={"steps": 20}, validation={"times": 1}))
     assert "half the learning rate" in str(error.value.hint)
+
+
+def test_what_was_looked_at_before_a_divergence_is_kept_and_the_divergence_is_claimed(tmp_path: Path) -> None:
+    family, settings = make_family(), config(budget={"steps": 20}, validation={"times": 10})
+    family.__class__ = Spoiled
+    broken = run(make_job(family), tmp_path / "a", settings=settings)
+    assert broken.diverged and broken.num_steps == Spoiled.at and broken.kept_step in (2, 4, 6)
+    assert all(bool(value.isfinite().all()) for value in broken.tensors.values())
+    whole = run(make_job(), tmp_path / "b", settings=settings)
+    for outcome, expected in ((broken, 1.0), (whole, 0.0)):
+        (draft,) = (one for one in claims(validated=True, unit="token") if one.metric == "training_diverged")
+        assert derive(log_columns(outcome, num_parameters=1), derivation=draft.derivation).value == expected
 
 
 def test_patience_stops_early(tmp_path: Path) -> None:

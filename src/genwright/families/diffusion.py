@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, cast
 
@@ -168,13 +169,19 @@ class Diffusion(nn.Module):
         return lambda: normal((n, *self.entries), rng=rng, device=device)
 
     def _model(self, cond: Float[Tensor, "b k"] | None, guidance: float) -> Model:
-        """The estimate under the condition; guided, it moves away from that without (arXiv:2207.12598, equation 6)."""
+        """The estimate under the condition; guided, it moves away from that without (arXiv:2207.12598, equation 6).
+
+        Above `guided_below` it is not guided. Source: arXiv:2404.07724.
+        """
+        highest = self.config.guided_below or math.inf
 
         def plain(x: Tensor, sigma: float) -> Tensor:
             out: Tensor = self.denoiser(x, x.new_full((len(x),), sigma), cond)
             return out
 
         def guided(x: Tensor, sigma: float) -> Tensor:
+            if sigma > highest:
+                return plain(x, sigma)
             assert cond is not None
             both = torch.cat((cond, torch.full_like(cond, torch.nan)))
             out = self.denoiser(x.repeat(2, *([1] * (x.ndim - 1))), x.new_full((2 * len(x),), sigma), both)

@@ -23,7 +23,8 @@ class DiffusionConfig(FamilyConfig):
     `net` is unet or dit over images, mlp over vectors and over cells with ids of their own (columns of a table),
     bidirectional over tokens of any kind. `objective`, `sampler`, `sigma_data`
     and `sigma_max` are for vectors and images. `sigma_data` is the deviation of the data: left open, 0.5 for images and
-    1 for numbers. `likelihood_points` is how many numbers of masked tokens the bound on a token sequence's likelihood
+    1 for numbers. Guidance acts on noise of at most `guided_below` (everywhere where it is left open): at more noise it
+    costs variety and says little (arXiv:2404.07724). `likelihood_points` is how many numbers of masked tokens the bound on a token sequence's likelihood
     is averaged over. Tokens are trained with at least the share `least_masked` of them masked: steps with few masked
     tokens weigh as much as others and say little (arXiv:2503.09573, clipped schedules); the bound is of all shares.
     """
@@ -35,6 +36,7 @@ class DiffusionConfig(FamilyConfig):
     steps: int | None = Field(default=None, ge=1, le=10_000)
     sigma_data: float | None = Field(default=None, gt=0.0)
     sigma_max: float = Field(default=80.0, gt=0.0)
+    guided_below: float | None = Field(default=None, gt=0.0)
     likelihood_points: int = Field(default=16, ge=1, le=10_000)
     least_masked: float = Field(default=0.0, ge=0.0, lt=1.0)
     default_rate: float | None = Field(default=None, gt=0.0)

@@ -27,6 +27,7 @@ def log_columns(outcome: Outcome, *, num_parameters: int) -> dict[str, Column]:
         "kept": [row.step == outcome.kept_step for row in log],
         "last": [row is log[-1] for row in log],
         "num_parameters": [num_parameters for _ in log],
+        "diverged": [outcome.diverged for _ in log],
         "step_cpu_seconds": [row.step_cpu_seconds for row in log],
         "step_wall_seconds": [row.step_wall_seconds for row in log],
         "wall_seconds": [row.wall_seconds for row in log],
@@ -50,7 +51,10 @@ def _draft(metric: str, unit: str, derivation: Derivation, **more: object) -> Cl
 
 
 def claims(*, validated: bool, unit: str, loss_unit: str | None = None) -> Sequence[ClaimDraft]:
-    """What the log says of the model and of the run; `unit` is a token or a sample, and `loss_unit` that of losses."""
+    """What the log says of the model and of the run; `unit` is a token or a sample, and `loss_unit` that of losses.
+
+    `training_diverged` is 1 where training went wrong and the weights are those of the best look before.
+    """
     loss = f"nats/{loss_unit or unit}"
     drafts = [
         _draft("parameters", "parameters", Derivation("max", {"value": "num_parameters"})),
@@ -69,6 +73,8 @@ def claims(*, validated: bool, unit: str, loss_unit: str | None = None) -> Seque
         last = Derivation("mean", {"value": "validation_loss"}, where={"last": True})
         shared = {"better": "lower", "data": "dataset", "headline": False}
         drafts.append(_draft("final_validation_loss", loss, last, **shared))
+        ended = Derivation("mean", {"value": "diverged"}, where={"last": True})
+        drafts.append(_draft("training_diverged", "1", ended, better="lower", headline=False))
     return drafts
 
 

@@ -67,7 +67,8 @@ class LogRow:
 class Outcome:
     """The weights to keep (float32, by parameter name), where they come from, and the log.
 
-    `mechanism` is what made every step private, where it was.
+    `mechanism` is what made every step private, where it was. `diverged` tells that training ended before its budget
+    because it went wrong, and that the weights are those of the best look before.
     """
 
     tensors: Mapping[str, Tensor]
@@ -77,6 +78,7 @@ class Outcome:
     compiled: bool
     log: Sequence[LogRow]
     mechanism: Mechanism | None = None
+    diverged: bool = False
 
 
 @dataclass
@@ -104,7 +106,7 @@ def train(job: Job, *, config: TrainerConfig, context: Context) -> Outcome:
     """Trains until the budget is spent or validation stops improving, from the newest checkpoint where there is one.
 
     Raises:
-        DivergenceError: the loss is not finite or has run away.
+        DivergenceError: the loss is not finite or has run away, and no look at the validation split came before it.
         Interrupted: the user stopped; a checkpoint is written.
         SpecError: the batch does not divide over the processes.
     """
@@ -125,6 +127,7 @@ class _Run:
         self.started, self.cpu_started = time.perf_counter(), time.process_time()
         self.state = _State()
         self.best: dict[str, Tensor] = {}
+        self.diverged = False
         settings = self._settings()
         self.engine = Engine(job.family, feed=job.feed, settings=settings)
         self.batch_units = job.batch_rows * job.feed.row_units
@@ -179,7 +182,7 @@ class _Run:
         title = f"train, {self.num_steps:,} steps"
         with self.context.progress.task(title, total=self.num_steps) as task:
             task.advance(self.state.step)
-            while self.state.step < self.num_steps and not self._out_of_patience():
+            while self.state.step < self.num_steps and not (self._out_of_patience() or self.diverged):
                 self._obey()
                 self._advance(task)
         return self._outcome()
@@ -204,7 +207,12 @@ class _Run:
         began, cpu_began = time.perf_counter(), time.process_time()
         result = self.engine.step(index, num_steps=self.num_steps)
         loss = next(iter(result.logs.values()))
-        self._check(loss, result)
+        if (error := self._divergence(loss, result)) is not None:
+            if not self.best or self.state.best_step < self.state.parts_step:
+                raise error
+            self.diverged = True
+            self.context.progress.say(f"{error.message}; the weights of step {self.state.best_step:,} are kept")
+            return
         self.state.step += 1
         self.state.since_log.append(loss)
         for name, value in result.logs.items():
@@ -216,7 +224,8 @@ class _Run:
         task.advance(1, note=f"loss {self.state.smooth_loss:.3f}, {self.batch_units / seconds:,.0f} {job.feed.unit}s/s")
         self._log_if_due(result)
 
-    def _check(self, loss: float, result: StepResult) -> None:
+    def _divergence(self, loss: float, result: StepResult) -> DivergenceError | None:
+        """The error of a step that went wrong; None where it did not."""
         state = self.state
         if state.first_loss is None or state.parts != result.parts:  # another part's loss is another number
             state.first_loss = state.smooth_loss = loss
@@ -227,9 +236,9 @@ class _Run:
         runaway = runaway and state.step - state.parts_step > 10 and self.job.mechanism is None
         strange = next((name for name, value in result.logs.items() if not math.isfinite(value)), None)
         if strange is None and math.isfinite(result.gradient_norm) and not runaway:
-            return
+            return None
         rate = self.job.learning_rate * self.config.schedule.rate(state.step / self.num_steps)
-        raise DivergenceError(
+        return DivergenceError(
             f"training diverged at step {state.step:,}: "
             f"{f'{strange} is no number, ' if strange else ''}loss {loss:.4g} (it began at {state.first_loss:.4g}), "
             f"gradient norm {result.gradient_norm:.4g}, learning rate {rate:.3g}",
@@ -351,4 +360,5 @@ class _Run:
             compiled=settings.compiled,
             log=[LogRow(**row) for row in self.state.log],
             mechanism=settings.mechanism,
+            diverged=self.diverged,
         )

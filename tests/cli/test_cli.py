@@ -1,5 +1,6 @@
 """The command line as a person and a program meet it: exit codes, JSON, streams, colour, help."""
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from genwright.cli.evidence import estimate_text
 from genwright.cli.life import standing
 from genwright.cli.main import COMMANDS, make_parser
-from genwright.cli.output import Output
+from genwright.cli.output import Output, plain
 from genwright.core.claim import Claim, Derivation, Estimate
 from genwright.core.errors import DependencyError, GateError
 
@@ -163,3 +164,10 @@ def difference(label, low, high):
 def test_where_a_system_stands_is_said_by_the_intervals():
     claims = [difference("a", -2.0, -1.0), difference("b", -1.0, 1.0), difference("c", 1.0, 2.0)]
     assert standing(claims) == ["the system is ahead of: a", "the system is level with: b", "the system is behind: c"]
+
+
+def test_dates_and_times_are_json():
+    cells = {"day": dt.date(2024, 5, 31), "at": dt.time(14, 30), "seen": dt.datetime(2024, 5, 31, 14, 30)}
+    assert json.loads(json.dumps(plain([cells]))) == [
+        {"day": "2024-05-31", "at": "14:30:00", "seen": "2024-05-31T14:30:00"}
+    ]

@@ -5,6 +5,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,11 @@ def shown(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The JSON form of dataclasses, paths and mappings; bytes (a picture) in base64."""
+    """The JSON form of dataclasses, paths and mappings; bytes (a picture) in base64, dates and times by ISO 8601."""
     if isinstance(value, bytes):
         return b64encode(value).decode("ascii")
+    if isinstance(value, date | time):
+        return value.isoformat()
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, Mapping):

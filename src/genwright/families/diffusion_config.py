@@ -21,12 +21,13 @@ class DiffusionConfig(FamilyConfig):
     """From noise to data in `steps` steps: Gaussian noise on vectors and images, masks on tokens.
 
     `net` is unet or dit over images, mlp over vectors and over cells with ids of their own (columns of a table),
-    bidirectional over tokens of any kind. `objective`, `sampler`, `sigma_data`
-    and `sigma_max` are for vectors and images. `sigma_data` is the deviation of the data: left open, 0.5 for images and
-    1 for numbers. Guidance acts on noise of at most `guided_below` (everywhere where it is left open): at more noise it
-    costs variety and says little (arXiv:2404.07724). `likelihood_points` is how many numbers of masked tokens the bound on a token sequence's likelihood
-    is averaged over. Tokens are trained with at least the share `least_masked` of them masked: steps with few masked
-    tokens weigh as much as others and say little (arXiv:2503.09573, clipped schedules); the bound is of all shares.
+    bidirectional over tokens of any kind. `objective`, `sampler`, `sigma_data`, `sigma_max` and `guided_below` are for
+    vectors and images. `sigma_data` is the deviation of the data: left open, 0.5 for images and 1 for numbers. Guidance
+    acts on noise of at most `guided_below` (on all where it is left open): at more it costs variety (arXiv:2404.07724).
+
+    `likelihood_points` is how many numbers of masked tokens the bound on a token sequence's likelihood is averaged
+    over. Tokens are trained with at least the share `least_masked` of them masked: steps with few masked tokens weigh
+    as much as others and say little (arXiv:2503.09573, clipped schedules); the bound is of all shares.
     """
 
     kind: Literal["diffusion"] = "diffusion"

@@ -12,7 +12,7 @@ from genwright.modalities.table.config import BinsConfig
 
 
 def mixed(n, seed):
-    """Every type: a date, a time on whole days, tens, cents with a spike, a truth value, texts; some cells missing."""
+    """Every type: a date, a time on whole days, a time of day, tens, cents with a spike, a truth value, texts; some cells missing."""
     rng = np.random.default_rng(seed)
     days = rng.integers(15_000, 16_000, n)
     cents = np.where(rng.random(n) < 0.3, 0.0, np.round(rng.gamma(2.0, 1.0, n), 2))
@@ -21,6 +21,7 @@ def mixed(n, seed):
         {
             "day": pa.array(days).cast(pa.int32()).cast(pa.date32()),
             "time": pa.array(days * 86_400_000_000).cast(pa.timestamp("us")),
+            "clock": pa.array(rng.integers(0, 1440, n) * 60_000_000).cast(pa.time64("us")),
             "tens": pa.array(rng.integers(-90, 90, n) * 10),
             "cents": pa.array(cents, mask=gone),
             "flag": pa.array(rng.random(n) < 0.5, mask=gone),
@@ -36,7 +37,7 @@ def test_what_has_a_grid_comes_back_exactly_with_its_type(tmp_path):
     codec = BinsCodec.load(tmp_path)
     back = codec.decode(codec.encode(train))
     assert back.schema == train.schema
-    for name in ("day", "time", "tens", "flag", "word", "cents"):
+    for name in ("day", "time", "clock", "tens", "flag", "word", "cents"):
         assert back.column(name).to_pylist() == train.column(name).to_pylist(), name
     share, true = back.column("share").to_numpy(), train.column("share").to_numpy()
     assert np.abs(share - true).max() < 1 / 250  # a range holds at least three of 4,000 rows
@@ -95,17 +96,22 @@ def test_what_many_share_comes_back_and_what_one_has_alone_does_not():
 
 def test_unseen_and_given_values():
     codec = BinsCodec.fit(BinsConfig(), rows=[mixed(1000, 1)])
-    asked = pa.table({"day": ["2013-01-01", None], "tens": [100, 99_999], "word": ["w3", None]})
+    asked = pa.table(
+        {"day": ["2013-01-01", None], "clock": ["09:15", None], "tens": [100, 99_999], "word": ["w3", None]}
+    )
     given = codec.encode_given(asked)
     back = codec.decode(given)
     assert back.column("day")[0].as_py() == datetime.date(2013, 1, 1)
+    assert back.column("clock")[0].as_py() == datetime.time(9, 15)
     assert back.column("tens").to_pylist() == [100, 890]
     words = pa.table({"word": ["w3", None]})
     assert codec.encode_given(words).known.sum() == 1 and codec.encode_given(asked).known[1].sum() == 2
     for strange, message in (
         ({"word": ["w77"]}, "column 'word' has no value 'w77'"),
         ({"height": [1]}, "no column 'height'"),
-        ({"tens": ["many"]}, "column 'tens' holds int64 values"),
+        ({"tens": ["many"]}, "a cell of column 'tens' is no whole number"),
+        ({"clock": ["noon"]}, "a cell of column 'clock' is no time of day such as 14:30"),
+        ({"day": ["24.12.2013"]}, "a cell of column 'day' is no date such as"),
     ):
         with pytest.raises(DataError, match=message):
             codec.encode_given(pa.table(strange))

@@ -1,5 +1,6 @@
 """Files to tables: types, names, several files, and what is refused."""
 
+import datetime as dt
 import gzip
 
 import pyarrow as pa
@@ -27,6 +28,20 @@ def test_types_are_those_of_the_whole_first_file_and_kept(tmp_path):
     (tmp_path / "c.csv").write_text("day,ok,n\n2020-01-01,true,1\n")
     with pytest.raises(DataError, match="do not have the same columns"):
         read(tmp_path)
+
+
+def test_dates_as_they_are_written_and_times_of_day(tmp_path):
+    (tmp_path / "a.csv").write_text("born,seen,at\n24.12.1950,3/5/2020 14:30,09:15\n?,12/31/2021 00:00,\n")
+    written = {"born": "%d.%m.%Y", "seen": "%m/%d/%Y %H:%M"}
+    (table,) = read(tmp_path, dates=written)
+    assert table.schema.types[2:] == [pa.date32(), pa.timestamp("us"), pa.time64("us")]
+    assert table.column("born").to_pylist() == [dt.date(1950, 12, 24), None]
+    assert table.column("seen")[0].as_py() == dt.datetime(2020, 3, 5, 14, 30)
+    assert table.column("at").to_pylist() == [dt.time(9, 15), None]
+    with pytest.raises(DataError, match=r"row 1 of .*a.csv has '24.12.1950' in column 'born', .* '%Y/%m/%d'"):
+        read(tmp_path, dates=written | {"born": "%Y/%m/%d"})
+    with pytest.raises(DataError, match="no column 'died'"):
+        read(tmp_path, dates={"died": "%Y"})
 
 
 def test_names_ids_and_dropped_columns(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import time
 from typing import Any, Self
 
 import numpy as np
@@ -31,7 +32,19 @@ TYPES: Mapping[str, pa.DataType] = {
     "bool": pa.bool_(),
     "date32[day]": pa.date32(),
     "timestamp[us]": pa.timestamp("us"),
+    "time64[us]": pa.time64("us"),
 }
+TIME_OF_DAY = "time64[us]"
+KINDS: Mapping[str, str] = {
+    "int64": "whole number",
+    "double": "number",
+    "string": "text",
+    "bool": "truth value, true or false",
+    "date32[day]": "date such as 2024-05-31",
+    "timestamp[us]": "point in time such as 2024-05-31 14:30:00",
+    TIME_OF_DAY: "time of day such as 14:30",
+}
+LAST_OF_DAY = 86_400_000_000 - 1  # microseconds
 
 
 def is_category(cells: pa.ChunkedArray, /) -> bool:
@@ -40,12 +53,31 @@ def is_category(cells: pa.ChunkedArray, /) -> bool:
 
 
 def numbers_of(cells: pa.ChunkedArray, /) -> Floats:
-    """The column as numbers, dates as days and times as microseconds since 1970; missing ones are NaN."""
+    """The column as numbers, missing ones NaN.
+
+    Dates are days since 1970, points in time microseconds since then, times of day microseconds since midnight.
+    """
     if pa.types.is_date32(cells.type):
         cells = cells.cast(pa.int32())
-    elif pa.types.is_timestamp(cells.type):
+    elif pa.types.is_timestamp(cells.type) or pa.types.is_time64(cells.type):
         cells = cells.cast(pa.int64())
     return np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+
+
+def from_whole(whole: Integers, kind: pa.DataType, /, *, missing: NDArray[np.bool_]) -> pa.Array:
+    """Whole numbers as cells of that type, the other way round; a time of day stays within its day."""
+    if pa.types.is_time64(kind):
+        whole = np.clip(whole, 0, LAST_OF_DAY)
+    cells = pa.array(whole, pa.int64(), mask=missing)
+    return cells.cast(pa.int32()).cast(kind) if pa.types.is_date32(kind) else cells.cast(kind)
+
+
+def _times_of_day(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times of day, of texts too, which Arrow casts to no time."""
+    if not pa.types.is_string(cells.type):
+        return cells.cast(TYPES[TIME_OF_DAY])
+    found = [cell and time.fromisoformat(cell) for cell in cells.to_pylist()]
+    return pa.chunked_array([pa.array(found, TYPES[TIME_OF_DAY])])
 
 
 def texts_of(cells: pa.ChunkedArray, /) -> list[str | None]:
@@ -137,11 +169,10 @@ class Column:
             raise DataError(f"the rows have no column '{self.name}'")
         cells = rows.column(self.name)
         try:
-            return cells.cast(TYPES[self.type])
-        except pa.ArrowException as error:
-            kind = self.type.partition("[")[0]
+            return _times_of_day(cells) if self.type == TIME_OF_DAY else cells.cast(TYPES[self.type])
+        except (pa.ArrowException, ValueError) as error:
             raise DataError(
-                f"column '{self.name}' holds {kind} values, and a cell is none ({error})", hint=f"write it as {kind}"
+                f"a cell of column '{self.name}' is no {KINDS[self.type]} ({error})", hint="correct the cell"
             ) from None
 
     def places(self, cells: pa.ChunkedArray, /) -> Integers:
@@ -175,9 +206,7 @@ class Column:
         if self.type == "double":
             return pa.array(numbers, pa.float64(), mask=missing)
         whole = np.rint(np.clip(np.nan_to_num(numbers), -(2.0**62), 2.0**62)).astype(np.int64)
-        if self.type == "date32[day]":
-            return pa.array(whole, pa.int64(), mask=missing).cast(pa.int32()).cast(pa.date32())
-        return pa.array(whole, pa.int64(), mask=missing).cast(TYPES[self.type])
+        return from_whole(whole, TYPES[self.type], missing=missing)
 
 
 def describe(

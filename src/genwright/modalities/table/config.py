@@ -13,7 +13,9 @@ class TableSourceConfig(FilesConfig):
 
     `columns` are kept (all where it is empty) but those to `drop`; `id_column` names
     rows, `group_column` says which stay in one split, and both are left out of the sample. `missing` are the texts that
-    stand for a missing cell. Without a `delimiter` it is a comma, and a tabulator in a file called .tsv.
+    stand for a missing cell. `dates` says how columns of dates or times are written that are not in ISO 8601, by the
+    codes of strptime: `{ admitted = "%d.%m.%Y" }`. Without a `delimiter` it is a comma, and a tabulator in a file
+    called .tsv.
 
     Made rows keep to three kinds of rule. `ordered`: lists of columns none of which is ever below the one before;
     `together`: lists of columns of which only combinations occur that the train split has; `keys`: columns that name a
@@ -23,6 +25,7 @@ class TableSourceConfig(FilesConfig):
     format: Literal["auto", "csv", "parquet"] = "auto"
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     missing: tuple[str, ...] = ("", "NA", "NaN", "?")
+    dates: dict[str, str] = Field(default_factory=dict)
     columns: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     id_column: str | None = None

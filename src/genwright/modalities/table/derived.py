@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from genwright.core import DataError
 from genwright.modalities.table.atoms import HOLDERS
-from genwright.modalities.table.columns import RESERVED, TYPES, Integers, numbers_of
+from genwright.modalities.table.columns import RESERVED, TYPES, Integers, from_whole, numbers_of
 from genwright.modalities.table.rules import Rules, combinations_of
 
 MOST_COMBINATIONS = 10_000
@@ -181,8 +181,7 @@ def _cells(numbers: Any, kind: pa.DataType) -> pa.Array:
     missing = np.isnan(numbers)
     if pa.types.is_floating(kind):
         return pa.array(numbers, pa.float64(), mask=missing)
-    whole = pa.array(np.rint(np.nan_to_num(numbers)).astype(np.int64), pa.int64(), mask=missing)
-    return whole.cast(pa.int32()).cast(kind) if pa.types.is_date32(kind) else whole.cast(kind)
+    return from_whole(np.rint(np.nan_to_num(numbers)).astype(np.int64), kind, missing=missing)
 
 
 def _decimals(cells: pa.ChunkedArray) -> int | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import compute as pc
 from pyarrow import csv
 
 from genwright.core import DataError
@@ -23,9 +24,9 @@ ROWS_AT_ONCE = 1 << 16
 def read_tables(source: TableSourceConfig, /, *, root: Path) -> Iterator[pa.Table | Unreadable]:
     """Tables of at most 65,536 rows. Types are inferred over the first whole file, and those of the others follow it.
 
-    Whole numbers, numbers, dates, times, truth values; all else is text. NaN is missing. A column whose name the
-    dataset needs gets an underscore. Parquet is read so many rows at a time; a CSV file is held in memory, because its
-    last row can change a type.
+    Whole numbers, numbers, dates, points in time, times of day, truth values; all else is text. NaN is missing. A
+    column whose name the dataset needs gets an underscore. Parquet is read so many rows at a time; a CSV file is held
+    in memory, because its last row can change a type.
 
     Raises:
         DataError: a file cannot be read as a table, or lacks a column that the source names.
@@ -35,7 +36,7 @@ def read_tables(source: TableSourceConfig, /, *, root: Path) -> Iterator[pa.Tabl
         first = 0
         try:
             for part in _parts(file, source):
-                table = _alike(_plain(part, file), types, file)
+                table = _alike(_plain(_dated(part, file, source, first=first), file), types, file)
                 types = types or dict(zip(table.column_names, table.schema.types, strict=True))
                 yield _named(table, file, source, first=first)
                 first += len(table)
@@ -70,6 +71,29 @@ def _parts(file: SourceFile, source: TableSourceConfig) -> Iterator[pa.Table]:
         ) from None
 
 
+def _dated(table: pa.Table, file: SourceFile, source: TableSourceConfig, *, first: int) -> pa.Table:
+    """The table with the columns of `dates` read as they are written."""
+    for name, written in source.dates.items():
+        if name not in table.column_names:
+            raise DataError(
+                f"{file.path} has no column '{name}' (it has: {', '.join(table.column_names)})",
+                hint="correct dates of data.sources",
+            )
+        texts = table.column(name).cast(pa.string())
+        times = pc.strptime(texts, format=written, unit="us", error_is_null=True)
+        wrong = pc.and_(times.is_null(), texts.is_valid())
+        if (row := pc.index(wrong, True).as_py()) >= 0:
+            raise DataError(
+                f"row {first + row + 1} of {file.path} has {texts[row].as_py()!r} in column '{name}', "
+                f"which is not written as {written!r}",
+                hint="correct dates of data.sources, or list what stands for a missing cell in missing",
+            )
+        whole_days = not set("HIMSTRcpXs") & {written[at + 1 : at + 2] for at, c in enumerate(written) if c == "%"}
+        times = times.cast(pa.date32()) if whole_days else times
+        table = table.set_column(table.column_names.index(name), name, times)
+    return table
+
+
 def _plain(table: pa.Table, file: SourceFile) -> pa.Table:
     names = table.column_names
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -94,11 +118,13 @@ def _column(name: str, cells: pa.ChunkedArray, file: SourceFile) -> pa.ChunkedAr
         wanted = pa.date32()
     elif pa.types.is_timestamp(kind):
         wanted = pa.timestamp("us")
+    elif pa.types.is_time(kind):
+        wanted = pa.time64("us")
     try:
         return cells.cast(wanted, safe=not pa.types.is_timestamp(kind))
     except pa.ArrowException:
         raise DataError(
-            f"column '{name}' of {file.path} is of type {kind}, which is neither number, date, truth value nor text",
+            f"column '{name}' of {file.path} is of type {kind}: no number, date, time, truth value or text",
             hint="leave it out with data.sources drop",
         ) from None
 

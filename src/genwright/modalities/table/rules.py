@@ -111,6 +111,6 @@ def combinations_of(rows: pa.Table, names: Sequence[str], /) -> list[str]:
 def _kind(cells: pa.ChunkedArray) -> str:
     if pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type):
         return "number"
-    if pa.types.is_date(cells.type) or pa.types.is_timestamp(cells.type):
+    if pa.types.is_date(cells.type) or pa.types.is_timestamp(cells.type) or pa.types.is_time(cells.type):
         return str(cells.type)
     return "other"

@@ -200,7 +200,7 @@ def pairs_file(objective: PairsConfig, root: Path) -> Path:
 STAGE = StageSpec(
     name="adapt",
     order=35,
-    version="3",
+    version="4",
     config=AdaptConfig,
     run="genwright.stages.adapt.run:run",
     inputs=("dataset", "codec", "model"),

@@ -116,7 +116,7 @@ def config_for(modality: str, /) -> type[Config]:
 STAGE = StageSpec(
     name="data",
     order=10,
-    version="2",
+    version="3",
     config=DataConfig,
     run="genwright.stages.data.run:run",
     inputs=(),

@@ -37,6 +37,7 @@ _TYPES = (
     (pa.types.is_floating, "sc:Float"),
     (pa.types.is_date, "sc:Date"),
     (pa.types.is_timestamp, "sc:DateTime"),
+    (pa.types.is_time, "sc:Time"),
     (pa.types.is_binary, "sc:ImageObject"),  # pictures are the only bytes in a dataset
 )
 

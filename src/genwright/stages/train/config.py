@@ -44,7 +44,7 @@ def settle(section: Mapping[str, Any], table: Mapping[str, Any], modality: str) 
 STAGE = StageSpec(
     name="train",
     order=30,
-    version="5",
+    version="6",
     config=TrainConfig,
     run="genwright.stages.train.run:run",
     inputs=("dataset", "codec"),

@@ -12,7 +12,7 @@ from genwright.modalities.table.config import BinsConfig
 
 
 def mixed(n, seed):
-    """Every type: dates, whole days, times of day, tens, cents with a spike, truth values, texts; some cells missing."""
+    """Every type: dates, whole days, times of day, tens, cents with a spike, flags, texts; some missing."""
     rng = np.random.default_rng(seed)
     days = rng.integers(15_000, 16_000, n)
     cents = np.where(rng.random(n) < 0.3, 0.0, np.round(rng.gamma(2.0, 1.0, n), 2))

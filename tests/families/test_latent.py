@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from genwright.core import CapabilityError
+from genwright.core import CapabilityError, SpecError
 from genwright.core.protocols import Clock, Family, Given, Grid, Vector
 from genwright.families import AutoregressiveConfig
 from genwright.families.diffusion_config import DiffusionConfig
@@ -101,8 +101,10 @@ def test_images_of_the_asked_class() -> None:
 def test_what_the_prior_cannot_is_said() -> None:
     with pytest.raises(CapabilityError):
         build(GRID, "gan").sample(2, cond=torch.eye(2), guidance=2.0)
-    with pytest.raises(ValueError, match="not 'vae'"):
-        LatentConfig(prior=VaeConfig()).resolve(depth=2, shape=TABLE)
+    with pytest.raises(ValueError, match="'autoregressive' is no prior here: the latent is of kind 'vector'"):
+        LatentConfig(prior=AutoregressiveConfig()).resolve(depth=2, shape=TABLE)
+    with pytest.raises(SpecError, match="'vae' is no prior"):
+        build_family(LatentConfig(prior=VaeConfig()).resolve(depth=2, shape=TABLE), shape=TABLE, seed=1)
 
 
 CODE_PRIORS: dict[str, Any] = {
@@ -148,5 +150,5 @@ def test_known_entries_of_an_image_stay(of_codes: CodeLatent) -> None:
 
 def test_codes_take_no_adversarial_prior() -> None:
     config = LatentConfig(autoencoder=VaeConfig(quantiser="vq"), prior=GanConfig())
-    with pytest.raises(ValueError, match="over codes"):
+    with pytest.raises(ValueError, match="'gan' is no prior here: the latent is of kind 'tokens'"):
         config.resolve(depth=2, shape=GRID)

@@ -6,12 +6,11 @@ from typing import Any, Literal, Self, cast
 
 from pydantic import Field
 
-from genwright.core import Component, component_field
-from genwright.core.representations import GridShape, Shape, TokenShape, VectorColumn, VectorShape
+from genwright.core import Component, component, component_field
+from genwright.core.representations import GridShape, Shape, TokenShape, VectorColumn, VectorShape, representation_of
 from genwright.families.config import FamilyConfig
 from genwright.families.vae_config import VaeConfig
 
-PRIORS: dict[str, tuple[str, ...]] = {"none": ("diffusion", "gan"), "vq": ("autoregressive", "diffusion")}
 # The autoencoder halves each side twice.
 CODE_STRIDE = 4
 _Family: Any = component_field("families")
@@ -32,8 +31,8 @@ def latent_shape(config: VaeConfig, /, *, shape: Shape) -> VectorShape | TokenSh
 class LatentConfig(FamilyConfig):
     """An autoencoder, and a family over its latents trained after it.
 
-    The autoencoder is trained until the fraction `split` of the budget, the prior from there on: `diffusion` or `gan`
-    over numbers, `autoregressive` or `diffusion` over the codes of an autoencoder with a quantiser.
+    The autoencoder is trained until the fraction `split` of the budget, the prior from there on: any family that is
+    trained by steps alone and accepts vectors, or tokens where the autoencoder has a quantiser.
     """
 
     kind: Literal["latent"] = "latent"
@@ -50,13 +49,10 @@ class LatentConfig(FamilyConfig):
         autoencoder = self.autoencoder.resolve(depth=depth, shape=shape)
         autoencoder = autoencoder.model_copy(update={"prior": "normal", "num_components": 1})
         prior = cast("FamilyConfig", self.prior)
-        allowed = PRIORS[autoencoder.quantiser]
-        if prior.kind not in allowed:
-            what = "codes" if autoencoder.quantiser == "vq" else "numbers"
-            raise ValueError(
-                f"over {what} family 'latent' takes {' or '.join(allowed)} as its prior, not '{prior.kind}'"
-            )
         inner = latent_shape(autoencoder, shape=shape)
+        made = representation_of(inner)
+        if prior.kind == self.kind or made not in component("families", prior.kind).accepts:
+            raise ValueError(f"family '{prior.kind}' is no prior here: the latent is of kind '{made}'")
         return self.model_copy(update={"autoencoder": autoencoder, "prior": prior.resolve(depth=depth, shape=inner)})
 
     def num_parameters(self, *, shape: Shape) -> None:

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genwright.core import component
-from genwright.core.protocols import Clock, RowBatch, Shape
+from genwright.core import SpecError, component
+from genwright.core.protocols import Clock, Fitted, RowBatch, Shape
 from genwright.families.config import FamilyConfig
 from genwright.families.latent_config import LatentConfig, latent_shape
 
@@ -19,7 +19,11 @@ AUTOENCODER, PRIOR = "autoencoder", "prior"
 
 
 class TwoStage(nn.Module, ABC):
-    """The autoencoder is trained until `split` of the budget and then stands still; the prior from there on."""
+    """The autoencoder is trained until `split` of the budget and then stands still; the prior from there on.
+
+    Raises:
+        SpecError: the prior is a family that needs more than steps.
+    """
 
     needs_float32 = True
 
@@ -30,6 +34,11 @@ class TwoStage(nn.Module, ABC):
         self.autoencoder: Any = component("families", config.autoencoder.kind).load()(config.autoencoder, shape=shape)
         prior = cast("FamilyConfig", config.prior)
         self.prior: Any = component("families", prior.kind).load()(prior, shape=self.inner)
+        if isinstance(self.prior, Fitted) or hasattr(self.prior, "finish"):
+            raise SpecError(
+                f"family '{prior.kind}' is no prior: it looks at its data once more, and latents are drawn anew",
+                hint="take one that learns by steps alone: diffusion, gan, autoregressive over codes",
+            )
 
     @abstractmethod
     def latents(self, batch: RowBatch) -> RowBatch:

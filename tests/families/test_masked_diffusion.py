@@ -13,6 +13,7 @@ from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.masked_diffusion import MaskedDiffusion
 from genwright.families.store import build_family
 from genwright.nets import BidirectionalConfig
+from genwright.nets.plain import plain_formulas
 
 from .dense_toys import train
 
@@ -195,11 +196,78 @@ def test_bound_counts_the_end(of_words: MaskedDiffusion) -> None:
     assert 2.6 < -float(bound.mean()) < 3.3
 
 
+LONG = TokenShape(vocab_size=5, bos_id=0, eos_id=1, context_tokens=27)
+
+
+def runs(count: int, *, seed: int) -> Tokens:
+    """4 or 20 times the letter 2 or 3, between marks: four sequences, equally likely."""
+    draw = rng(seed)
+    length = torch.where(torch.rand(count, generator=draw) < 0.5, 4, 20)
+    letter = torch.randint(2, 4, (count, 1), generator=draw)
+    place = torch.arange(22)
+    ids = torch.where((place >= 1) & (place <= length[:, None]), letter, 1)
+    ids[:, 0] = 0
+    return Tokens(ids, place < length[:, None] + 2)
+
+
+@pytest.fixture(scope="module")
+def of_runs() -> MaskedDiffusion:
+    family = build(LONG)
+    train(family, runs, steps=200)
+    return family
+
+
+def test_windows_occur_as_they_did_in_training(of_runs: MaskedDiffusion) -> None:
+    assert of_runs.windows is not None
+    counts = of_runs.windows.counts
+    assert counts[0] > 0 and counts[2] > 0 and counts.count_nonzero() == 2
+    assert float(counts[0] / counts.sum()) == pytest.approx(0.5, abs=0.03)
+    out = of_runs.sample(400, rng=rng())
+    assert out.mask is not None
+    lengths = out.mask.sum(1) - 2
+    assert ((lengths == 4) | (lengths == 20)).float().mean() > 0.95
+    assert float((lengths == 4).float().mean()) == pytest.approx(0.5, abs=0.08)
+
+
+def test_the_bound_holds_the_window(of_runs: MaskedDiffusion) -> None:
+    rows = runs(1000, seed=9)
+    bound = of_runs.log_prob(rows).value
+    assert bound is not None
+    assert -float(bound.mean()) == pytest.approx(2 * 0.6931, abs=0.15)
+    assert float(of_runs.held_out_nats(rows).mean()) == pytest.approx(-float(bound.mean()), abs=0.15)
+    odd = Tokens(torch.tensor([[0, *[2] * 12, 1]]), torch.ones(1, 14, dtype=torch.bool))
+    far = Tokens(torch.tensor([[0, *[2] * 26, 1]]), torch.ones(1, 28, dtype=torch.bool))
+    for unseen in (odd, far):  # lengths that did not occur: unlikely, and a number
+        value = of_runs.log_prob(unseen).value
+        assert value is not None and bool(value.isfinite().all()) and float(value) < float(bound.min())
+
+
+def test_a_window_leaves_room_behind_what_is_given(of_runs: MaskedDiffusion) -> None:
+    ids = torch.full((40, 10), 3)
+    ids[:, 0] = 0
+    out = of_runs.sample(40, given=Given(Tokens(ids), torch.ones_like(ids, dtype=torch.bool)), rng=rng())
+    assert out.mask is not None
+    assert bool((out.ids[:, 1:10] == 3).all()) and ((out.mask.sum(1) - 2) == 20).float().mean() > 0.9
+    full = torch.full((2, 28), 3)
+    whole = of_runs.sample(2, given=Given(Tokens(full), torch.ones_like(full, dtype=torch.bool)), rng=rng())
+    assert torch.equal(whole.ids, full)
+
+
+def test_private_training_counts_no_window() -> None:
+    family = build(LONG)
+    with plain_formulas():
+        next(family.losses(runs(16, seed=1), Clock(0, 0.0)))
+    assert family.windows is not None
+    assert family.windows.counts.tolist() == [0.0, 0.0, 0.0, 1.0]
+    rows = family._rows(runs(16, seed=1))
+    assert rows.seen is None and rows.ids.shape[1] == 28
+
+
 def test_stream_rows_are_not_filled_up() -> None:
     family = build(WORDS)
     rows = Tokens(torch.randint(0, 5, (4, 8), generator=rng()))
     next(family.losses(rows, clock=None))  # type: ignore[arg-type]
-    assert not family.filled_up
+    assert family.windows is not None and not family.windows.used
     padded = Tokens(torch.tensor([[0, 2, 1, 1]]), torch.tensor([[True, True, True, False]]))
     cut = Tokens(torch.tensor([[0, 2, 1]]), torch.ones(1, 3, dtype=torch.bool))
     assert family._rows(padded).free.sum() == family._rows(cut).free.sum() == 2

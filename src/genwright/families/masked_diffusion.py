@@ -17,6 +17,7 @@ from torch.nn import functional
 from genwright.core import component
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.diffusion_config import DiffusionConfig
+from genwright.families.lengths import relative_tokens
 from genwright.families.requests import (
     asked,
     check_given,
@@ -25,28 +26,34 @@ from genwright.families.requests import (
     uniform,
     up_to_end,
 )
+from genwright.families.windows import Windows
 from genwright.nets.plain import is_plain
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Sequences as the net sees them. `free` may be masked, `seen` may be looked at (all where it is None)."""
+    """Sequences as the net sees them. `free` may be masked, `seen` may be looked at (all where it is None).
+
+    `window` is the place of each row's window among all, where they have one.
+    """
 
     ids: Int[Tensor, "b t"]
     free: Bool[Tensor, "b t"]
     seen: Bool[Tensor, "b t"] | None
     cond: Float[Tensor, "b k"] | None
+    window: Int[Tensor, " b"] | None = None
 
 
 class MaskedDiffusion(nn.Module):
     """p(x) by filling in masked tokens, in any order.
 
-    A fixed layout is modelled whole. Other sequences begin with a token that is given; those that come with a mask are
-    filled up with end marks to the model's length, and the end marks are modelled, so that samples have lengths.
+    A fixed layout is modelled whole. Other sequences begin with a token that is given. Those that come with a mask lie
+    in windows: the end marks that fill a sequence up to its window are modelled like other tokens, so that samples have
+    lengths. In private training all lie in the largest window, and nothing is counted.
     """
 
+    takes_rows_by_length = True
     allowed: Tensor
-    filled_up: Tensor
 
     def __init__(self, config: DiffusionConfig, *, shape: TokenShape) -> None:
         super().__init__()
@@ -59,7 +66,7 @@ class MaskedDiffusion(nn.Module):
         for place, (first, count) in enumerate(shape.cells):
             allowed[place, first : first + count] = True
         self.register_buffer("allowed", allowed, persistent=False)
-        self.register_buffer("filled_up", torch.zeros(()))
+        self.windows = None if shape.cells else Windows(self.length)
 
     def parts(self) -> Mapping[str, Iterable[nn.Parameter]]:
         """One part: the net."""
@@ -75,15 +82,15 @@ class MaskedDiffusion(nn.Module):
         """Nats per token at numbers of masked tokens that are spread evenly over the batch: the bound, where
         `least_masked` is 0."""
         del clock
-        if batch.mask is not None and not self.shape.cells and not self.filled_up:
-            self.filled_up.fill_(1.0)
+        if self.windows is not None and batch.mask is not None:
+            self.windows.only_largest() if is_plain() else self.windows.count(batch.mask)
         rows = self._rows(batch)
         count = len(rows.ids)
         device = rows.ids.device
         share = (torch.randperm(count, device=device) + torch.rand(count, device=device)) / count
         share = self.config.least_masked + (1.0 - self.config.least_masked) * share
         nats = self._nats(rows, share, torch.rand(rows.ids.shape, device=device))
-        loss = nats.sum() / rows.free.sum()
+        loss = nats.sum() / rows.free.sum() * relative_tokens(batch, rows.free.float())
         yield "net", loss, {"loss": loss.detach()}
 
     @torch.no_grad()
@@ -93,7 +100,7 @@ class MaskedDiffusion(nn.Module):
         rows = self._rows(batch)
         count, device = len(rows.ids), rows.ids.device
         share = (torch.arange(count, device=device) + 0.5) / max(count, 1)
-        return self._nats(rows, share, uniform(rows.ids.shape, rng=rng, device=device))
+        return self._nats(rows, share, uniform(rows.ids.shape, rng=rng, device=device)) + self._window_nats(rows)
 
     @torch.no_grad()
     def log_prob(self, batch: Tokens) -> Bound:
@@ -109,7 +116,7 @@ class MaskedDiffusion(nn.Module):
         for point in range(points):
             share = (point + shift) / points
             total += self._nats(rows, share, uniform(rows.ids.shape, rng=rng, device=device)).double()
-        return Bound(-total / points, "lower")
+        return Bound(-total / points - self._window_nats(rows), "lower")
 
     def _nats(self, rows: _Rows, share: Float[Tensor, " b"], keys: Float[Tensor, "b t"]) -> Float[Tensor, " b"]:
         """T / k x the nats of k masked tokens out of T, k - 1 being the given share of T.
@@ -146,14 +153,27 @@ class MaskedDiffusion(nn.Module):
         cond = batch.cond if self.shape.cond_size else None
         if self.shape.cells:
             return _Rows(batch.ids, torch.ones_like(batch.ids, dtype=torch.bool), None, cond)
-        ids, seen = batch.ids, batch.mask
-        if seen is not None and self.filled_up:
-            ids = torch.where(seen, ids, self.shape.eos_id)
-            ids = functional.pad(ids, (0, max(0, self.length - ids.shape[1])), value=self.shape.eos_id)
-            seen = None
+        ids, seen, window = batch.ids, batch.mask, None
+        if seen is not None and self.windows is not None and self.windows.used:
+            window = None if is_plain() else self.windows.of(seen)
+            ids, seen = self._filled_up(torch.where(seen, ids, self.shape.eos_id), window)
         free = torch.ones_like(ids, dtype=torch.bool) if seen is None else seen.clone()
         free[:, 0] = False
-        return _Rows(ids, free, seen, cond)
+        return _Rows(ids, free, seen, cond, window)
+
+    def _filled_up(
+        self, ids: Int[Tensor, "b t"], window: Int[Tensor, " b"] | None
+    ) -> tuple[Tensor, Bool[Tensor, "b t"] | None]:
+        """Rows to the end of their windows, or to the model's length; what is in no window is not seen."""
+        ends = None if window is None or self.windows is None else self.windows.ends(window)
+        widest = self.length if ends is None or not len(ends) else int(ends.max())
+        ids = functional.pad(ids[:, :widest], (0, max(0, widest - ids.shape[1])), value=self.shape.eos_id)
+        if ends is None or bool((ends == widest).all()):
+            return ids, None
+        return ids, torch.arange(widest, device=ids.device) < ends[:, None]
+
+    def _window_nats(self, rows: _Rows) -> Float[Tensor, " b"] | float:
+        return 0.0 if rows.window is None or self.windows is None else self.windows.nats(rows.window)
 
     # --- sampling ------------------------------------------------------------------------------------------------
 
@@ -172,27 +192,52 @@ class MaskedDiffusion(nn.Module):
         """`n` sequences, or completions of `given` wherever tokens are unknown.
 
         Positions are filled in a random order, evenly over `steps`. As many steps as positions fill in one at a time,
-        which is exact, and the default for a fixed layout. Source: arXiv:2406.07524, section 4.1.
+        which is exact, and the default for a fixed layout. Source: arXiv:2406.07524, section 4.1. A window is drawn
+        before, of those that leave room behind what is given.
 
         Raises:
             CapabilityError: arguments that do not fit.
         """
-        device = self.filled_up.device
+        device = self.allowed.device
         told = asked(
             self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
         )
         ids, known = self._start(n, given, device)
-        keys = uniform(ids.shape, rng=rng, device=device).masked_fill(known, 2.0)
+        ends = torch.full((n,), ids.shape[1], device=device)
+        if self.windows is not None and self.windows.used:
+            ends = self.windows.ends(self.windows.draw(known, rng=rng))
+        for end in sorted(set(ends.tolist())):
+            rows = (ends == end).nonzero()[:, 0]
+            cond_of = None if told is None else told[rows]
+            ids[rows, :end] = self._fill(
+                ids[rows, :end], known[rows, :end], cond_of, guidance, steps=steps, temperature=temperature, rng=rng
+            )
+            ids[rows, end:] = self.shape.eos_id
+        return Tokens(ids, self._lengths(ids), told)
+
+    def _fill(
+        self,
+        ids: Int[Tensor, "b t"],
+        known: Bool[Tensor, "b t"],
+        cond: Tensor | None,
+        guidance: float,
+        *,
+        steps: int | None,
+        temperature: float,
+        rng: torch.Generator | None,
+    ) -> Int[Tensor, "b t"]:
+        """The rows with what is unknown filled in."""
+        keys = uniform(ids.shape, rng=rng, device=ids.device).masked_fill(known, 2.0)
         rank, unknown = keys.argsort(1).argsort(1), (~known).sum(1)
-        most = int(unknown.max()) if n else 0
+        most = int(unknown.max()) if len(ids) else 0
         turns = min(most, steps or (most if self.shape.cells else cast("int", self.config.steps)))
         for turn in range(turns):
             low, high = (unknown * at // turns for at in (turn, turn + 1))
             now = (rank >= low[:, None]) & (rank < high[:, None]) & ~known
             row, place = now.nonzero(as_tuple=True)
-            logits = self._guided(ids, told, guidance, row, place)
+            logits = self._guided(ids, cond, guidance, row, place)
             ids[row, place] = draw(logits, temperature=temperature, rng=rng)
-        return Tokens(ids, self._lengths(ids), told)
+        return ids
 
     def _guided(self, ids: Tensor, cond: Tensor | None, guidance: float, row: Tensor, place: Tensor) -> Tensor:
         """Log-probabilities at those places, under the condition."""

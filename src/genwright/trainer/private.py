@@ -104,10 +104,10 @@ class PrivateGradients:
         return float(known[known.isfinite()].mean()) if bool(known.isfinite().any()) else float("nan")
 
     def _note(self, kind: type[Any], rows: Mapping[str, Tensor], clock: Clock) -> None:
-        """A family may note once what its batches are like, which a transformed loss cannot."""
+        """A family may note once what its batches are like, which a transformed loss cannot; nothing of the rows."""
         if self._noted:
             return
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), plain_formulas():
             self._loss(kind, {name: value[0] for name, value in rows.items()}, clock)
         self._noted = True
 

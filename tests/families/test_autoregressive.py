@@ -76,6 +76,14 @@ def test_samples_repeat_with_the_generator() -> None:
         family.sample(1, guidance=2.0)
 
 
+def test_no_sample_is_empty() -> None:
+    ids = build().sample(60, steps=3, rng=torch.Generator().manual_seed(3)).ids
+    assert bool((ids[:, 1] != SHAPE.eos_id).all()) and bool((ids[:, 2] == SHAPE.eos_id).any())
+    given = Given(Tokens(torch.tensor([[0, 2]] * 60)), torch.ones(60, 2, dtype=torch.bool))
+    after = build().sample(60, steps=3, given=given, rng=torch.Generator().manual_seed(3)).ids
+    assert bool((after[:, 2] == SHAPE.eos_id).any())
+
+
 def test_the_start_of_a_row_can_be_given() -> None:
     family = build()
     ids = torch.tensor([[0, 2, 2, 0], [0, 2, 0, 0]])

@@ -110,3 +110,10 @@ def test_the_embedding_is_one_vector_for_each_row(family: ConditionedSequences) 
     found = family.embed(batch)
     assert found.shape == (64, family.config.cell_width)
     assert float(found.std(0).max()) > 0.1
+
+
+def test_no_sample_is_empty() -> None:
+    net = TransformerConfig(d_model=32, num_layers=1)
+    fresh: ConditionedSequences = build_family(AutoregressiveConfig(net=net).resolve(depth=1, shape=SHAPE), shape=SHAPE)
+    ids = fresh.eval().sample(100, cond=torch.eye(2)[[0] * 100], rng=rng()).ids
+    assert bool((ids[:, 1] != 3).all()) and bool((ids[:, 2] == 3).any())

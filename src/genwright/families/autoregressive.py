@@ -86,7 +86,7 @@ class Autoregressive(nn.Module):
         temperature: float = 1.0,
         rng: torch.Generator | None = None,
     ) -> Tokens:
-        """`n` sequences of at most `steps` tokens after what is given: the begin mark, or the known start of each row.
+        """`n` sequences of 1 to `steps` tokens after what is given: the begin mark, or the known start of each row.
 
         Raises:
             CapabilityError: a condition is asked for, or what is known of a row is not its start.
@@ -105,6 +105,7 @@ class Autoregressive(nn.Module):
                 sampling=SamplingConfig(temperature=temperature),
                 seed=seed,
                 stop_ids=frozenset({self.shape.eos_id}),
+                min_new_tokens=int(start == (self.shape.bos_id,)),
             )
             rows[decoder.add(request)] = list(start)
         while tokens := decoder.step():

@@ -79,7 +79,7 @@ class ConditionedSequences(nn.Module):
         temperature: float = 1.0,
         rng: torch.Generator | None = None,
     ) -> Tokens:
-        """`n` sequences of at most `steps` tokens after what is given: the begin mark, or the known start of each row.
+        """`n` sequences of 1 to `steps` tokens after what is given: the begin mark, or the known start of each row.
 
         Raises:
             CapabilityError: arguments that do not fit, or what is known of a row is not its start.
@@ -114,10 +114,12 @@ class ConditionedSequences(nn.Module):
         pasts: list[list[list[Tensor]]],
         rng: torch.Generator | None,
     ) -> Int[Tensor, " n"]:
-        """One token for each row; the begin mark is never drawn."""
+        """One token for each row; the begin mark is never drawn, the end mark not at once."""
         logits = self.net.step(last, None, told, place=place, past=pasts[0]).log_softmax(-1)
         if guidance != 1.0:
             plain = self.net.step(last, None, None, place=place, past=pasts[1]).log_softmax(-1)
             logits = guided(plain, logits, guidance)
         logits[:, self.shape.bos_id] = -torch.inf
+        if place == 0:
+            logits[:, self.shape.eos_id] = -torch.inf
         return draw(logits, temperature=temperature, rng=rng)

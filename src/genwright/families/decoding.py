@@ -25,7 +25,8 @@ class DecodeRequest:
     `prompt_ids` starts with the codec's begin mark. `overflow` says what happens when prompt and continuation outgrow
     the context: drop the oldest half and go on, or finish with "length". `whole` says that nobody reads before the
     end, so an engine may hand out all tokens at once; without `with_logprobs` it may leave log-probabilities out (NaN).
-    `json_schema` is what the text has to fit.
+    `json_schema` is what the text has to fit. No stop id is among the first `min_new_tokens`, where nets of this house
+    draw them.
     """
 
     prompt_ids: tuple[int, ...]
@@ -38,6 +39,7 @@ class DecodeRequest:
     whole: bool = False
     with_logprobs: bool = True
     json_schema: str | None = None
+    min_new_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -226,14 +228,19 @@ class Decoder:
                 self._cache.prefill(row, ids=stream.ids[:-1])
 
     def _masked(self, logits: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
-        """Logits of what a stream's grammar forbids at minus infinity."""
+        """Logits of what a stream's grammar forbids, and of an end that comes too early, at minus infinity."""
         matchers = [(row, stream.matcher) for row, stream in enumerate(self._streams)]
         bound = [(row, one) for row, one in matchers if one is not None and not one.done]
-        if not bound:
+        early = [
+            (row, one.request) for row, one in enumerate(self._streams) if one.num_new < one.request.min_new_tokens
+        ]
+        if not (bound or early):
             return logits
         logits = logits.clone()
         for row, matcher in bound:
             logits[row, ~matcher.allowed().to(logits.device)] = -torch.inf
+        for row, request in early:
+            logits[row, list(request.stop_ids)] = -torch.inf
         return logits
 
     def _settings(self) -> Controls:

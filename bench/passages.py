@@ -25,6 +25,7 @@ SHARED = [
     "evaluate.num_samples=200",
     "evaluate.baseline=off",
     "train.trainer.compile=off",
+    "fit.codec={kind = 'passage-bpe', vocab_size = 4096}",
 ]
 NET = "net = {kind = 'transformer', num_layers = 3, d_model = 128, tied_head = false}"
 MASKED = "net = {kind = 'bidirectional', width = 128, num_layers = 3}"

@@ -253,6 +253,17 @@ def test_a_window_leaves_room_behind_what_is_given(of_runs: MaskedDiffusion) -> 
     assert torch.equal(whole.ids, full)
 
 
+def test_an_embedding_sees_the_tokens_and_not_what_stands_beside_them(of_runs: MaskedDiffusion) -> None:
+    rows = runs(200, seed=3)
+    found = of_runs.embed(rows)
+    assert found.shape == (200, 32)
+    torch.testing.assert_close(found[:1], of_runs.embed(Tokens(rows.ids[:1, :6], rows.mask[:1, :6])))  # type: ignore[index]
+    letter = rows.ids[:, 1]
+    centres = [found[letter == one].mean(0) for one in (2, 3)]
+    nearest = (torch.cdist(found, torch.stack(centres)).argmin(1) + 2 == letter).float().mean()
+    assert nearest > 0.95
+
+
 def test_private_training_counts_no_window() -> None:
     family = build(LONG)
     with plain_formulas():

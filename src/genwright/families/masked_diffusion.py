@@ -17,7 +17,7 @@ from torch.nn import functional
 from genwright.core import component
 from genwright.core.protocols import Bound, Clock, Tokens, TokenShape
 from genwright.families.diffusion_config import DiffusionConfig
-from genwright.families.lengths import relative_tokens
+from genwright.families.lengths import mean_state, relative_tokens
 from genwright.families.requests import (
     asked,
     check_given,
@@ -117,6 +117,16 @@ class MaskedDiffusion(nn.Module):
             share = (point + shift) / points
             total += self._nats(rows, share, uniform(rows.ids.shape, rng=rng, device=device)).double()
         return Bound(-total / points - self._window_nats(rows), "lower")
+
+    @torch.no_grad()
+    def embed(self, batch: Tokens) -> Float[Tensor, "b d"]:
+        """The net's last hidden states where nothing is masked, averaged over the tokens of each sequence."""
+        rows = self._rows(batch)
+        hidden = self.net(rows.ids, rows.cond, rows.seen)
+        if batch.mask is None:
+            return mean_state(hidden, None)
+        wider = max(0, hidden.shape[1] - batch.mask.shape[1])
+        return mean_state(hidden, functional.pad(batch.mask, (0, wider))[:, : hidden.shape[1]])
 
     def _nats(self, rows: _Rows, share: Float[Tensor, " b"], keys: Float[Tensor, "b t"]) -> Float[Tensor, " b"]:
         """T / k x the nats of k masked tokens out of T, k - 1 being the given share of T.

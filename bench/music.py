@@ -26,7 +26,7 @@ SHARED = ["project.threads=1", "evaluate.num_samples=100", "train.trainer.compil
 BY_PIECE = ["data.sources.0.group=piece", "data.split={validation = 0.2, test = 0.2}"]
 AUTOREGRESSIVE = "train.family={kind = 'autoregressive', cell_width = 96, cell_layers = 3}"
 DROPOUT = "train.family.net={kind = 'transformer', dropout = 0.1}"
-LSTM = "train.family={kind = 'autoregressive', cell_width = 192, cell_layers = 2, net = {kind = 'lstm', dropout = 0.2}}"
+LSTM = "train.family={kind = 'autoregressive', cell_width = 192, cell_layers = 2, net = {kind = 'lstm', dropout = 0.4}}"
 ANY_ORDER = "train.family={kind = 'diffusion', net = {kind = 'bidirectional', width = 96, num_layers = 3}}"
 RUNS: dict[str, list[str]] = {
     "autoregressive, by melody": [AUTOREGRESSIVE],

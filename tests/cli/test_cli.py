@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from genwright.cli.evidence import estimate_text
+from genwright.cli.evidence import estimate_text, use_of
 from genwright.cli.life import standing
 from genwright.cli.main import COMMANDS, make_parser
 from genwright.cli.output import Output
@@ -146,6 +147,16 @@ def test_a_closed_pipe_is_no_error(project):
 def test_a_title_is_not_broken_to_the_width_of_its_table(capsys):
     Output(as_json=False).table([{"a": 1}], title="system 0123456789ab")
     assert capsys.readouterr().out.splitlines()[0].rstrip() == "system 0123456789ab"
+
+
+def test_what_one_does_with_a_release_is_what_its_system_can():
+    def said(modality, *stages):
+        spec = SimpleNamespace(project=SimpleNamespace(modality=modality), stages=dict.fromkeys(stages))
+        return use_of(SimpleNamespace(specs=lambda: [spec]), "0123456789abcdef", more=" --unreleased")
+
+    assert "genwright generate --system 0123456789ab" in said("image", "data", "train", "evaluate")
+    assert "genwright style CONTENT STYLE --system 0123456789ab" in said("image", "data", "fit", "stylise")
+    assert said("text", "data", "train").endswith("genwright serve 0123456789ab --unreleased")
 
 
 def test_samples_of_many_columns_are_shown_side_by_side(capsys):

@@ -16,7 +16,10 @@ from genwright.project.report import difference_cells, estimate_text, write_repo
 
 def use_of(project: Project, digest: str, /, *, more: str = "") -> str:
     """What a person does with a release of the project's modality; with a system, `serve` takes `more`."""
-    modality = modality_component(project.specs()[0].project.modality)
+    spec = project.specs()[0]
+    modality = modality_component(spec.project.modality)
+    if "stylise" in spec.stages:
+        return f"draw with: genwright style CONTENT STYLE --system {digest[:12]} --out FILE.png"
     if modality.documents:
         return f"ask it with: genwright ask QUESTION --system {digest[:12]}, or genwright serve {digest[:12]}{more}"
     if modality.of_texts:

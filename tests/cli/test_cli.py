@@ -5,13 +5,15 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from genwright.cli.evidence import estimate_text
+from genwright.cli.evidence import estimate_text, use_of
 from genwright.cli.life import standing
 from genwright.cli.main import COMMANDS, make_parser
 from genwright.cli.output import Output, plain
+from genwright.cli.systems import _shown
 from genwright.core.claim import Claim, Derivation, Estimate
 from genwright.core.errors import DependencyError, GateError
 
@@ -141,6 +143,30 @@ def test_a_closed_pipe_is_no_error(project):
     command = f"{sys.executable} -m genwright doctor --json | head -c 1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], cwd=project, capture_output=True, check=False)
     assert b"Traceback" not in done.stderr
+
+
+def test_a_title_is_not_broken_to_the_width_of_its_table(capsys):
+    Output(as_json=False).table([{"a": 1}], title="system 0123456789ab")
+    assert capsys.readouterr().out.splitlines()[0].rstrip() == "system 0123456789ab"
+
+
+def test_what_one_does_with_a_release_is_what_its_system_can():
+    def said(modality, *stages):
+        spec = SimpleNamespace(project=SimpleNamespace(modality=modality), stages=dict.fromkeys(stages))
+        return use_of(SimpleNamespace(specs=lambda: [spec]), "0123456789abcdef", more=" --unreleased")
+
+    assert "genwright generate --system 0123456789ab" in said("image", "data", "train", "evaluate")
+    assert "genwright style CONTENT STYLE --system 0123456789ab" in said("image", "data", "fit", "stylise")
+    assert said("text", "data", "train").endswith("genwright serve 0123456789ab --unreleased")
+
+
+def test_samples_of_many_columns_are_shown_side_by_side(capsys):
+    samples = [{f"column_{at}": at * 1000 + row for at in range(24)} for row in range(7)]
+    _shown(samples, Output(as_json=False), title="system x")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["column_23", *(str(23_000 + row) for row in range(6))] in lines and ["column_23", "23006"] in lines
+    _shown(samples, Output(as_json=True), title="system x")
+    assert json.loads(capsys.readouterr().out) == samples
 
 
 @pytest.mark.parametrize(

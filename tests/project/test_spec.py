@@ -54,3 +54,10 @@ def test_matrix_makes_named_variants(toys, tmp_path):
     specs = load_specs(write(tmp_path, text))
     assert [spec.variant for spec in specs] == [f"factor={f},seed={s}" for f in (1.0, 2.0) for s in (1, 2)]
     assert len({spec.digest for spec in specs}) == 4
+
+
+def test_a_fault_in_a_list_is_told_once(tmp_path):
+    body = '[project]\nname = "p"\n[data]\n[[data.sources]]\npath = "x"\nsha256 = "00"\n'
+    with pytest.raises(SpecError, match=r"sources\.0\.sha256: String should match") as raised:
+        load_specs(write(tmp_path, body))
+    assert "at least 1 item" not in raised.value.message

@@ -92,6 +92,9 @@ def test_what_is_transparent_is_filled_in(trained, tmp_path):
     found = restore(trained, tmp_path / "h.png", tmp_path / "o.png", task="inpaint")
     np.testing.assert_array_equal(found[0, :4], clean[:4])
     assert np.abs(found[0, 4:].astype(float) - clean[4:]).max() <= 2
+    write(clean, tmp_path / "whole.png")
+    with pytest.raises(DataError, match=r"whole\.png is wholly opaque"):
+        restore(trained, tmp_path / "whole.png", tmp_path / "o.png", task="inpaint")
 
 
 def test_what_a_system_can_is_found_in_its_family(trained, tmp_path):

@@ -14,14 +14,17 @@ from genwright.project import Project
 from genwright.project.report import difference_cells, estimate_text, write_report
 
 
-def use_of(project: Project, release: str, /) -> str:
-    """What a person does with a release of the project's modality."""
-    modality = modality_component(project.specs()[0].project.modality)
+def use_of(project: Project, digest: str, /, *, more: str = "") -> str:
+    """What a person does with a release of the project's modality; with a system, `serve` takes `more`."""
+    spec = project.specs()[0]
+    modality = modality_component(spec.project.modality)
+    if "stylise" in spec.stages:
+        return f"draw with: genwright style CONTENT STYLE --system {digest[:12]} --out FILE.png"
     if modality.documents:
-        return f"ask it with: genwright ask QUESTION --system {release[:12]}, or genwright serve {release[:12]}"
+        return f"ask it with: genwright ask QUESTION --system {digest[:12]}, or genwright serve {digest[:12]}{more}"
     if modality.of_texts:
-        return f"serve it with: genwright serve {release[:12]}"
-    return f"draw samples with: genwright generate --system {release[:12]} --num 10 --out DIR"
+        return f"serve it with: genwright serve {digest[:12]}{more}"
+    return f"draw samples with: genwright generate --system {digest[:12]} --num 10 --out DIR"
 
 
 def claim_rows(claims: Iterable[Claim]) -> list[dict[str, Any]]:

@@ -70,9 +70,11 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
             out.note(line)
     _show_gates(project, out, systems={_output(finished, "system") for finished in done})
     for finished in done:
-        release = _output(finished, "release")
+        release, system = _output(finished, "release"), _output(finished, "system")
         if release:
             out.note(f"released {release[:12]}; {use_of(project, release)}")
+        elif system:
+            out.note(f"made system {system[:12]}, not released; {use_of(project, system, more=' --unreleased')}")
     return 0
 
 

@@ -58,7 +58,8 @@ def _print_table(rows: Sequence[Mapping[str, Any]], *, title: str) -> None:
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 140)
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    console.print(Text(title, style="bold"))  # a title of the table itself is broken to the width of its columns
+    table = Table(header_style="bold", box=None, pad_edge=False)
     for name in rows[0]:
         numeric = all(isinstance(row[name], int | float) or row[name] is None for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")

@@ -11,6 +11,8 @@ from genwright.core.errors import CapabilityError, SpecError
 from genwright.core.registry import load_reference
 from genwright.project import Project
 
+MOST_COLUMNS = 12
+SIDE_BY_SIDE = 6
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
 
 
@@ -81,13 +83,27 @@ def _samples(system: Any, digest: str, arguments: argparse.Namespace, out: Outpu
 def _written(rows: Any, system: Any, digest: str, folder: str | None, out: Output) -> int:
     """Samples as a table, or as files in that folder."""
     if folder is None:
-        out.table(rows.to_pylist(), title=f"system {digest[:12]}")
+        _shown(rows.to_pylist(), out, title=f"system {digest[:12]}")
         return 0
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     written = [*system.modality.write(rows, target), system.modality.preview(rows, target / "preview")]
     out.table([{"file": str(path)} for path in written], title=f"{len(rows):,} samples of system {digest[:12]}")
     return 0
+
+
+def _shown(samples: list[dict[str, Any]], out: Output, *, title: str) -> None:
+    """Samples as rows of a table; those of many columns, which no line holds, as columns of one."""
+    if out.as_json or not samples or len(samples[0]) <= MOST_COLUMNS:
+        out.table(samples, title=title)
+        return
+    for first in range(0, len(samples), SIDE_BY_SIDE):
+        part = samples[first : first + SIDE_BY_SIDE]
+        lines = [
+            {"column": name, **{f"sample {first + at + 1}": one[name] for at, one in enumerate(part)}}
+            for name in part[0]
+        ]
+        out.table(lines, title=title)
 
 
 def interpolate(arguments: argparse.Namespace, out: Output) -> int:

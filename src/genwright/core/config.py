@@ -47,7 +47,10 @@ def read_toml(path: Path, /) -> dict[str, Any]:
 
 def _explain(cls: type[BaseModel], error: ValidationError, where: str) -> tuple[str]:
     lines = []
-    for item in error.errors():
+    found = error.errors()
+    for item in found:
+        if item["type"] == "too_short" and any(_inside(other["loc"], item["loc"]) for other in found):
+            continue  # pydantic counts what is wrong in a list as not there
         path = ".".join(str(part) for part in item["loc"])
         at = f"{where}.{path}" if path else where
         if item["type"] == "extra_forbidden":
@@ -55,8 +58,16 @@ def _explain(cls: type[BaseModel], error: ValidationError, where: str) -> tuple[
         elif item["type"] == "missing":
             lines.append(f"{at}: missing; this key is required")
         else:
-            lines.append(f"{at}: {item['msg'].removeprefix('Value error, ')} (got {item['input']!r})")
+            # What a check of a whole section says names its fields; the section itself is long.
+            got = (
+                "" if item["type"] == "value_error" and isinstance(item["input"], dict) else f" (got {item['input']!r})"
+            )
+            lines.append(f"{at}: {item['msg'].removeprefix('Value error, ')}{got}")
     return ("\n".join(lines),)
+
+
+def _inside(loc: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(loc) > len(outer) and loc[: len(outer)] == outer
 
 
 def _suggest(cls: type[BaseModel], loc: tuple[int | str, ...]) -> str:

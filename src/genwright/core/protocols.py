@@ -113,7 +113,8 @@ class RowCodec(Protocol):
     `save` writes `codec.json` with the registered `kind`.
     `encode_given` takes rows of which some cells are null, meaning unknown, and marks what is known. `units` is the
     natural size of each sample, by which likelihoods are divided, and `unit` names it ("row", "dimension", "cell").
-    A codec may have `with_keys(rows)`: all decoded rows of one answer, each with a key of its own.
+    A codec may have `with_keys(rows)`: all decoded rows of one answer, each with a key of its own; and where encoding
+    loses something, `decode_given(encoded, rows)`, which decodes and puts what was given back.
     """
 
     representation: Representation
@@ -261,7 +262,8 @@ class ModelledModality(RowModality, Protocol):
 
     Abilities are found: `features(rows) -> (n, f)` are numbers that need no model, a reference for what is predicted
     from embeddings; `computes` names numbers that `compute(names, rows) -> {name: values}` gives, and
-    `parse(texts) -> rows` reads samples that one text each stands for.
+    `parse(texts) -> rows` reads samples that one text each stands for; `check_metrics(config, *, train, test)` raises,
+    before anything is drawn, where settings of the metrics do not fit the data.
     """
 
     suffix: str

@@ -85,7 +85,7 @@ def compare(project: Memory, names: Sequence[str], /, *, overrides: Sequence[str
     if len(sides) < 2:
         raise SpecError(
             "compare needs two things",
-            hint="genwright compare A B, or a [matrix] in the project file with finished runs",
+            hint="genwright compare A B, or a [matrix] with finished runs, and the --set that they had",
         )
     keys = dict.fromkeys(key for side in sides for key, claim in side.claims.items() if claim.headline)
     metrics = [{metric for metric, _ in side.claims} for side in sides]

@@ -19,7 +19,7 @@ from genwright.project.compare import Comparison, compare
 from genwright.project.differences import differences
 from genwright.project.plan import Plan, Step, make_plan, next_step
 from genwright.project.quiet import Quiet
-from genwright.project.releases import fix_policy, newest_release, system_of, verdicts
+from genwright.project.releases import fix_policy, newest_release, newest_system, system_of, verdicts
 from genwright.project.run import Runner
 from genwright.project.spec import SPEC_FILE, Spec, load_specs
 from genwright.project.stopping import Stopping
@@ -248,7 +248,9 @@ class Project:
         if prefix is None:
             release = newest_release(self.ledger)
             if release is None:
-                raise SpecError("nothing is released in this project yet", hint="genwright run")
+                made = newest_system(self.ledger)
+                hint = f"genwright run, or --system {made[:12]} for the newest system that was made" if made else None
+                raise SpecError("nothing is released in this project yet", hint=hint or "genwright run")
             return str(release["system"]), True
         entry = self.ledger.find(prefix)
         kind, digest = entry.body.get("kind"), str(entry.body["id"])

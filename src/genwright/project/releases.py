@@ -33,6 +33,12 @@ def newest_release(ledger: Ledger, /) -> dict[str, Any] | None:
     return next(iter(_releases(ledger)), None)
 
 
+def newest_system(ledger: Ledger, /) -> str | None:
+    """The system that was made last, released or not."""
+    made = (run["outputs"].get("system") for run in ledger.runs() if run["status"] == "done")
+    return next((digest for digest in made if digest), None)
+
+
 def system_of(ledger: Ledger, release: str, /) -> str:
     """The system that a release releases."""
     found = [made["system"] for made in _releases(ledger) if made["release"] == release]

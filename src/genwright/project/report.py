@@ -23,7 +23,7 @@ STYLE = (
     "table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{padding:.15rem .7rem .15rem 0;text-align:left;"
     "border-bottom:1px solid #d8dee4;vertical-align:top}tr>th[scope=row]{font-weight:400}caption{text-align:left}"
     "figure{margin:0 0 1.5rem}figcaption{font-weight:600}svg{max-width:100%}"
-    ".wide{overflow-x:auto}.wide td{max-width:28rem;overflow-wrap:anywhere}li>p{font-style:italic}"
+    ".wide{overflow-x:auto}.wide td{max-width:28rem;overflow-wrap:break-word}li>p{font-style:italic}"
     "img{max-width:100%;max-height:60rem;border:1px solid #d8dee4}"
     "pre{white-space:pre-wrap;background:#f6f8fa;padding:.6rem}"
     "svg text{font:12px system-ui,sans-serif}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
@@ -49,7 +50,7 @@ def restore_file(system: Any, settings: Mapping[str, Any], /, *, image: Path, ou
 
     Raises:
         CapabilityError: the system makes no pictures of one size, or its family cannot do this.
-        DataError: the picture cannot be read, or has not the size that the system works on.
+        DataError: the picture cannot be read, has not the size that the system works on, or leaves nothing to fill in.
         SpecError: a setting is out of range.
     """
     asked = Restoration.parse(settings, where="restore")
@@ -70,7 +71,13 @@ def _restored(system: Any, asked: Restoration, image: Path, shape: GridShape) ->
     more = {"seed": asked.seed, "steps": asked.steps, "guidance": asked.guidance, "conditions": conditions}
     if asked.task == "upscale":
         return system.upscale(_levels(image, shape, asked.scale), **more)
-    return system.sample(1, given=pa.table({IMAGE: [str(image)]}), **more)
+    given = pa.table({IMAGE: [str(image)]})
+    if np.all(system.codec.encode_given(given).known):
+        raise DataError(
+            f"{image} is wholly opaque, so there is nothing to fill in",
+            hint="give a PNG in which the part to be filled in is transparent",
+        )
+    return system.sample(1, given=given, **more)
 
 
 def _levels(path: Path, shape: GridShape, scale: int) -> Levels:

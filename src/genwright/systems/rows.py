@@ -104,7 +104,11 @@ class RowSystem:
                 temperature=drawing.temperature if temperature is None else temperature,
                 rng=rng,
             )
-            blocks.append(self.codec.decode(to_encoded(batch, shape=self.codec.shape)))
+            encoded = to_encoded(batch, shape=self.codec.shape)
+            if given is not None and hasattr(self.codec, "decode_given"):
+                blocks.append(self.codec.decode_given(encoded, given.slice(at, count)))
+            else:
+                blocks.append(self.codec.decode(encoded))
         rows = pa.concat_tables(blocks)
         return self.codec.with_keys(rows) if hasattr(self.codec, "with_keys") else rows
 

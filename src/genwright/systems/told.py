@@ -12,6 +12,8 @@ from pyarrow import csv
 from genwright.core import DataError, SpecError, modality_component
 from genwright.core.protocols import ModelledModality
 
+MISSING = ("", "NA", "NaN")
+
 
 def known_rows(text: str, /, *, count: int) -> tuple[pa.Table, int]:
     """Partly known samples: a JSON object that holds for `count` of them, or a CSV file with a row for each.
@@ -26,7 +28,8 @@ def known_rows(text: str, /, *, count: int) -> tuple[pa.Table, int]:
             raise SpecError(f"what is given is no JSON object: {error}") from None
         return pa.Table.from_pylist([values] * count), count
     try:
-        rows = csv.read_csv(text)
+        # Of a text, too, an empty cell is one to be filled in.
+        rows = csv.read_csv(text, convert_options=csv.ConvertOptions(null_values=MISSING, strings_can_be_null=True))
     except (OSError, pa.ArrowException) as error:
         raise SpecError(f"{text} cannot be read as CSV ({error})", hint="give a JSON object or a CSV file") from None
     return rows, len(rows)

@@ -88,3 +88,12 @@ def test_parquet_is_read_so_many_rows_at_a_time_with_the_names_of_one_file(tmp_p
     pq.write_table(pa.table({"x": pa.array([], pa.int64())}), tmp_path / "none.parquet")
     with pytest.raises(DataError, match="no row"):
         list(TableModality().read(TableSourceConfig(path="none.parquet"), root=tmp_path))
+
+
+def test_what_is_wrong_in_a_file_is_found_by_its_row(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 20 + "1,2,3\n")
+    with pytest.raises(DataError, match="Row #22: Expected 2 columns, got 3"):
+        read(tmp_path)
+    (tmp_path / "t.csv").write_bytes(b"a,b\n1,Mill\n2,M\xfchle\n")
+    with pytest.raises(DataError, match=r"column 'b' of .*t.csv, row 2: b'M\\xfchle' is not UTF-8"):
+        read(tmp_path)

@@ -124,3 +124,22 @@ def test_a_target_is_given_with_what_it_follows_from(codec, config) -> None:
         fitted.encode_given(pa.table({"months": [10], "total": [510.0]}))
     apart = codec.fit(config.model_copy(update={"relations": "off"}), rows=[bills(1500, 1)])
     assert apart.encode_given(pa.table({"months": [10], "total": [510.0]})).known.any()
+
+
+@pytest.mark.parametrize(("codec", "config"), CODECS)
+def test_given_numbers_stand_as_given_beyond_the_train_split_too(codec, config) -> None:
+    fitted = codec.fit(config, rows=[bills(1500, 1)])
+    told = {
+        "months": [10, None],
+        "rate": [50.125, None],
+        "total": [99999.5, None],
+        "other": [1.2345, 77.0],
+        "kind": ["x", None],
+    }
+    given = fitted.encode_given(pa.table(told))
+    made = Encoded(np.where(given.known, given.values, fitted.encode(bills(2, 5)).values))
+    one, two = fitted.decode_given(made, pa.table(told)).to_pylist()
+    assert {name: one[name] for name in told} == {name: cells[0] for name, cells in told.items()}
+    free = fitted.decode(made).to_pylist()[1]
+    assert two == free | {"other": 77.0}
+    assert fitted.decode(made).to_pylist()[0]["other"] != 1.2345  # what the codec itself gives back

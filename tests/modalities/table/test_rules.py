@@ -165,3 +165,14 @@ def test_measured_rows_are_told_apart_by_what_they_break() -> None:
     assert sum(held["bad"]) == sum(held["twice"]) == 0 and len(held["bad"]) == 60
     assert "constraints_held" in {draft.metric for draft in found.drafts}
     assert "number" not in {column for column in found.columns["column"] if column}
+
+
+@pytest.mark.parametrize(("codec", "config"), CODECS)
+def test_given_numbers_stand_and_what_is_above_them_is_told_from_them(codec, config) -> None:
+    fitted = codec.fit(config, rows=[stays(600, 1)])
+    told = pa.table({"low": pa.array([40.0, 3.3] * 50), "town": ["Bern"] * 100})
+    given = fitted.encode_given(told)
+    made = Encoded(np.where(given.known, given.values, made_up(fitted, 100).values))
+    rows = fitted.decode_given(made, told)
+    assert rows["low"].to_pylist() == told["low"].to_pylist() and set(rows["town"].to_pylist()) == {"Bern"}
+    assert not Rules.of(rows).out_of_order(rows).any()

@@ -47,6 +47,12 @@ def test_too_few_groups():
     assert caught.value.exit_code == 2 and caught.value.hint
 
 
+def test_rows_are_told_what_to_do_as_well():
+    with pytest.raises(DataError) as raised:
+        split_groups([("one", 1)], config=SplitConfig(), seed=1)
+    assert "group_column" in str(raised.value.hint)
+
+
 def test_documents_of_a_group_count_together():
     sizes = [(f"g{n % 50}", 10) for n in range(500)]
     assert len(split_groups(sizes, config=SplitConfig(), seed=0)) == 50

@@ -11,7 +11,7 @@ from PIL import Image, ImageColor, ImageOps
 
 from genwright.core import DataError
 from genwright.modalities.image.config import ImageSourceConfig
-from genwright.modalities.image.pixels import Levels
+from genwright.modalities.image.pixels import Levels, why_unread
 
 MODES: Mapping[str, str] = {"grey": "L", "rgb": "RGB"}
 FORMATS = ("PNG", "JPEG")
@@ -50,7 +50,7 @@ class Frame:
                 return self.fitted(ImageOps.exif_transpose(picture), name=name)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(
-                f"{name} cannot be read as a PNG or JPEG picture ({error})",
+                f"{name} cannot be read as a PNG or JPEG picture ({why_unread(error)})",
                 hint="exclude it, or set on_error = 'drop'",
             ) from None
 

@@ -17,7 +17,7 @@ from genwright.core import DataError, IntegrityError
 from genwright.core.digest import canonical_json
 from genwright.core.protocols import Encoded, GridShape, Representation
 from genwright.modalities.image.config import GridConfig
-from genwright.modalities.image.pixels import IMAGE, Levels, pictures_of, pixels_of, size_name
+from genwright.modalities.image.pixels import IMAGE, Levels, pictures_of, pixels_of, size_name, why_unread
 
 
 class GridCodec:
@@ -155,7 +155,8 @@ def _layers(cell: Any, wanted: tuple[int, int, int]) -> tuple[Levels, NDArray[np
             plain = np.asarray(picture.convert("L" if wanted[0] == 1 else "RGB"))
     except (OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError) as error:
         raise DataError(
-            f"{name} cannot be read as a PNG picture ({error})", hint='write --given \'{"image": "FILE.png"}\''
+            f"{name} cannot be read as a PNG picture ({why_unread(error)})",
+            hint='write --given \'{"image": "FILE.png"}\'',
         ) from None
     levels = plain[None] if plain.ndim == 2 else np.moveaxis(plain, -1, 0)
     return levels, np.broadcast_to(opaque, wanted)

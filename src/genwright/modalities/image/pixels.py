@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from genwright.core import DataError
 
@@ -64,6 +64,15 @@ def pixels_of(rows: pa.Table, /) -> Levels:
                 hint="set size and mode of every source in data.sources alike, and resize",
             )
     return np.stack(found) if found else np.zeros((0, 1, 1, 1), dtype=np.uint8)
+
+
+def why_unread(error: Exception, /) -> str:
+    """What Pillow said of a file, in words that mean something outside of it.
+
+    >>> why_unread(OSError("image file is truncated"))
+    'image file is truncated'
+    """
+    return "its bytes begin like none" if isinstance(error, UnidentifiedImageError) else str(error)
 
 
 def size_name(shape: tuple[int, ...], /) -> str:

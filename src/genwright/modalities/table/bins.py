@@ -133,9 +133,8 @@ class BinsCodec(ColumnsCodec[Cells]):
         """(n, cells) ids."""
         return Encoded(super()._encode(derived).values + self._firsts)
 
-    def decode(self, encoded: Encoded) -> pa.Table:
-        """Rows with the columns' own types."""
-        return super().decode(Encoded(np.asarray(encoded.values, dtype=np.int64) - self._firsts))
+    def _cells(self, encoded: Encoded) -> dict[str, pa.Array]:
+        return super()._cells(Encoded(np.asarray(encoded.values, dtype=np.int64) - self._firsts))
 
 
 def _cells(column: Column, table: pa.Table, groups: Integers, config: BinsConfig) -> Cells:

@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from genwright.core import DataError, IntegrityError
 from genwright.core.digest import canonical_json
 from genwright.core.protocols import Encoded
-from genwright.modalities.table.columns import RESERVED, TYPES, Column, Floats, Integers
+from genwright.modalities.table.columns import RESERVED, TYPES, Column, Floats, Integers, is_category
 from genwright.modalities.table.derived import Derived
 from genwright.modalities.table.relating import find_relations
 from genwright.modalities.table.relations import Relations
@@ -86,13 +87,22 @@ class ColumnsCodec(Generic[Part]):
 
     def decode(self, encoded: Encoded) -> pa.Table:
         """Rows with the columns' own types."""
+        return self._derived.join(self._relations.join(pa.table(self._cells(encoded))))
+
+    def decode_given(self, encoded: Encoded, rows: pa.Table) -> pa.Table:
+        """As `decode`, and numbers that `rows` give stand as given: their bin or their range is not what they are."""
+        whole = self._derived.split(self._whole(rows, missing=True), given=True)
+        made = _held(pa.table(self._cells(encoded)), self._relations.split(whole, given=True))
+        return self._derived.join(_held(self._relations.join(made), whole))
+
+    def _cells(self, encoded: Encoded) -> dict[str, pa.Array]:
+        """The codec's own columns, those that rules and relations make of them included."""
         ends = np.cumsum([part.width for part in self._parts])
         stretches = np.split(np.asarray(encoded.values), ends[:-1], axis=1)
         places = places_of(np.asarray(encoded.values), count=len(self._parts))
-        cells = {
+        return {
             part.column.name: part.decode(one, at) for part, one, at in zip(self._parts, stretches, places, strict=True)
         }
-        return self._derived.join(self._relations.join(pa.table(cells)))
 
     def with_keys(self, rows: pa.Table) -> pa.Table:
         """Decoded rows with keys of their own: all rows of one answer at once, or keys would repeat."""
@@ -147,6 +157,15 @@ def places_of(values: NDArray[Any], /, *, count: int) -> Floats:
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
             mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     return np.asarray((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11), dtype=np.float64) / 2.0**53
+
+
+def _held(made: pa.Table, told: pa.Table) -> pa.Table:
+    """The rows with the numbers that are told; texts come back as they went in."""
+    for place, name in enumerate(made.column_names):
+        cells, kind = told.column(name), made.schema.field(name).type
+        if cells.null_count < len(cells) and not is_category(cells):
+            made = made.set_column(place, name, pc.coalesce(cells.cast(kind), made.column(name)))
+    return made
 
 
 def _check_given(rows: pa.Table, columns: Sequence[Column], derived: Derived) -> None:

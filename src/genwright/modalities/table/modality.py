@@ -20,6 +20,7 @@ from genwright.modalities.table.matrix import columns_of, distances
 from genwright.modalities.table.metrics import measure
 from genwright.modalities.table.reading import read_tables
 from genwright.modalities.table.rules import Rules
+from genwright.modalities.table.utility import subgroups, task_of
 
 PREVIEW_COLUMNS = 16
 BARS = 16
@@ -62,6 +63,15 @@ class TableModality:
     def nearest(self, rows: pa.Table, reference: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Numbers by the deviation of `reference`, categories 0 or 1, a missing cell as a value of its own."""
         return distances(rows, reference)
+
+    def check_metrics(self, config: TableMetricsConfig, *, train: pa.Table, test: pa.Table) -> None:
+        """Whether the target and the subgroup can be worked on.
+
+        Raises:
+            DataError: one is no column, or has other values than can be worked on.
+        """
+        task_of(train, config)
+        subgroups(test, config.subgroup)
 
     def measure(
         self,

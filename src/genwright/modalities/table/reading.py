@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,11 +58,7 @@ def _parts(file: SourceFile, source: TableSourceConfig) -> Iterator[pa.Table]:
                 for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE):
                     yield pa.Table.from_batches([batch])
             return
-        table = csv.read_csv(
-            file.path,
-            parse_options=csv.ParseOptions(delimiter=delimiter),
-            convert_options=csv.ConvertOptions(null_values=list(source.missing), strings_can_be_null=True),
-        )
+        table = _csv(file.path, delimiter=delimiter, missing=source.missing)
         yield from (table.slice(at, ROWS_AT_ONCE) for at in range(0, len(table), ROWS_AT_ONCE))
     except (OSError, pa.ArrowException) as error:
         raise DataError(
@@ -94,6 +90,22 @@ def _dated(table: pa.Table, file: SourceFile, source: TableSourceConfig, *, firs
     return table
 
 
+def _csv(path: Path, /, *, delimiter: str, missing: Sequence[str]) -> pa.Table:
+    """The file as a table.
+
+    Raises:
+        pa.ArrowException: it is none; of lines of unequal length the error names the first.
+    """
+    parse = csv.ParseOptions(delimiter=delimiter)
+    convert = csv.ConvertOptions(null_values=list(missing), strings_can_be_null=True)
+    try:
+        return csv.read_csv(path, parse_options=parse, convert_options=convert)
+    except pa.ArrowInvalid:
+        # Threads lose count of the lines: read again with one, to say which.
+        one = csv.ReadOptions(use_threads=False)
+        return csv.read_csv(path, read_options=one, parse_options=parse, convert_options=convert)
+
+
 def _plain(table: pa.Table, file: SourceFile) -> pa.Table:
     names = table.column_names
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -109,6 +121,8 @@ def _column(name: str, cells: pa.ChunkedArray, file: SourceFile) -> pa.ChunkedAr
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = cells.cast(pa.float64()).to_numpy()
         return pa.chunked_array([pa.array(numbers, mask=np.isnan(numbers))])
+    if pa.types.is_binary(kind):
+        _refuse_bytes(name, cells, file)
     wanted = pa.string()
     if pa.types.is_boolean(kind):
         wanted = kind
@@ -127,6 +141,18 @@ def _column(name: str, cells: pa.ChunkedArray, file: SourceFile) -> pa.ChunkedAr
             f"column '{name}' of {file.path} is of type {kind}: no number, date, time, truth value or text",
             hint="leave it out with data.sources drop",
         ) from None
+
+
+def _refuse_bytes(name: str, cells: pa.ChunkedArray, file: SourceFile) -> None:
+    """Says which cell is no text; a column of bytes that all are UTF-8 goes on as text."""
+    for row, cell in enumerate(cells.to_pylist(), start=1):
+        try:
+            (cell or b"").decode()
+        except UnicodeDecodeError:
+            raise DataError(
+                f"column '{name}' of {file.path}, row {row}: {cell[:40]!r} is not UTF-8",
+                hint="write the file as UTF-8 (iconv -f LATIN1 -t UTF-8, where it is in Latin-1), or drop the column",
+            ) from None
 
 
 def _alike(table: pa.Table, types: dict[str, pa.DataType], file: SourceFile) -> pa.Table:

@@ -18,7 +18,7 @@ from genwright.core.protocols import Candidate
 from genwright.measure.c2st import without_empty
 from genwright.modalities.table.columns import Floats, is_category, numbers_of
 from genwright.modalities.table.config import TableMetricsConfig
-from genwright.modalities.table.matrix import matrices
+from genwright.modalities.table.matrix import columns_of, matrices
 from genwright.modalities.table.scores import CLASS_SCORES, Row, row
 
 MOST_SUBGROUPS = 20
@@ -34,7 +34,8 @@ def task_of(train: pa.Table, config: TableMetricsConfig, /) -> Task:
     """
     for name, column in (("target", config.target), ("subgroup", config.subgroup)):
         if column is not None and column not in train.column_names:
-            raise DataError(f"evaluate.metrics.{name}: the table has no column '{column}'")
+            names = ", ".join(columns_of(train).column_names)
+            raise DataError(f"evaluate.metrics.{name}: the table has no column '{column}' (it has: {names})")
     if config.target is None:
         return "none"
     cells = train.column(config.target)

@@ -56,9 +56,11 @@ def prepare_rows(config: Any, context: Context, /) -> StageResult:
                 task.advance(len(table), note=f"{len(survey.groups):,} samples")
         finally:
             writer.close()
+    reasons = ", ".join(f"{reason} {count}" for (_, _, reason), count in survey.dropped.most_common())
     if not survey.groups:
-        reasons = ", ".join(f"{reason} {count}" for (_, _, reason), count in survey.dropped.most_common())
         raise DataError(f"no sample is left ({reasons or 'the sources are empty'})", hint="look at the sources")
+    if reasons:
+        context.progress.say(f"  {len(survey.groups):,} samples kept; dropped: {reasons}")
     splits = _splits(config, context, survey)
     _write_splits(spill, dataset, splits, context)
     columns = _counts(survey, splits)

@@ -71,7 +71,8 @@ def _fill_empty(placed: dict[str, str], bytes_of: Mapping[str, int], wanted: Seq
 def _enough(bytes_of: Mapping[str, int]) -> None:
     if len(bytes_of) < 3:
         raise DataError(
-            f"{len(bytes_of)} group(s) of documents are left, but train, validation and test need 3 at least: "
-            "documents of one group, and near-duplicates, stay in one split",
-            hint="add documents, cut long ones apart (split_documents), or set group_by = 'document'",
+            f"{len(bytes_of)} group(s) are left, but train, validation and test need 3 at least: "
+            "what is of one group, and near-duplicates of documents, stay in one split",
+            hint="add data, or make groups smaller: of documents group_by = 'document' and split_documents, "
+            "of rows another group_column or group",
         )

@@ -45,7 +45,7 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
     """System, metrics of all candidates, samples, and the likelihood of held-out samples.
 
     Raises:
-        DataError: the test split is empty.
+        DataError: the test split is empty, or the settings of the metrics do not fit the data.
     """
     dataset = context.inputs["dataset"].path
     # Files have an order (by site, by year): the first rows of a split are no sample of it.
@@ -57,6 +57,8 @@ def evaluate_rows(config: Any, context: Context, /) -> StageResult:
         )
     folder = context.folder("system")
     modality: ModelledModality = modality_component(context.modality).load()()
+    if hasattr(modality, "check_metrics"):
+        modality.check_metrics(config.metrics, train=splits["train"], test=splits["test"])
     system = _system(config, context, splits, modality, folder)
     candidates = _candidates(config, context, splits, system)
     context.progress.say(f"  measuring {len(candidates)} sets of samples")

@@ -33,7 +33,7 @@ def test_a_stage_is_complete(name):
     stage = registered("stages", name)
     assert isinstance(stage, StageSpec)
     assert stage.name == name
-    for reference in (stage.run, stage.external, stage.check, stage.fixed, stage.summary):
+    for reference in (stage.run, stage.external, stage.check, stage.ready, stage.fixed, stage.summary):
         assert reference is None or callable(load_reference(reference))
 
 

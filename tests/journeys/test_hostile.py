@@ -89,6 +89,7 @@ def test_a_target_of_one_value_says_so(genwright, tmp_path):
     done = genwright(folder, "run", "--set", "evaluate.metrics.target=constant")
     assert done.returncode != 0
     assert "column 'constant' has 1 values" in done.stderr
+    assert [run["stage"] for run in Project.find(folder).ledger.runs()] == ["data"], "known before anything is trained"
 
 
 def test_a_loss_that_is_not_finite_is_recorded_with_its_step(genwright, tmp_path):

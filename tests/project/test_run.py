@@ -1,6 +1,7 @@
 """The runner: hits, failures, interruptions, gates, verification, garbage."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -24,6 +25,18 @@ def test_a_second_run_is_all_hits(project, toys):
     assert {step.state for step in second.steps} == {"hit"}
 
 
+def test_a_later_stage_is_asked_before_the_work_in_between(project, toys, monkeypatch):
+    asked = replace(toys.STAGES["release"], inputs=("numbers", "doubled"), ready="toy:ready")
+    monkeypatch.setitem(toys.STAGES, "release", asked)
+    with pytest.raises(DataError, match="numbers alone are more"):
+        project.run(overrides=["release.maximum=5"])
+    assert toys.CALLS == ["numbers", "ready"]
+    project.run()
+    assert toys.CALLS[2:] == ["ready", "double", "judge"]
+    project.run()
+    assert toys.CALLS[5:] == []
+
+
 def test_the_package_opens_a_project(project):
     assert [f.variant for f in genwright.open(project.root).run()] == [""]
 
@@ -32,6 +45,13 @@ def test_only_what_depends_on_a_change_runs_again(project, toys):
     project.run()
     project.run(overrides=["double.factor=3"])
     assert toys.CALLS == ["numbers", "double", "judge", "double", "judge"]
+
+
+def test_the_status_of_a_run_with_other_settings_is_seen_with_them(project):
+    settings = ["double.factor=3"]
+    project.run(["double"], overrides=settings)
+    states = lambda **more: [one["state"] for one in project.status(**more)["stages"]]  # noqa: E731
+    assert states(overrides=settings)[:2] == ["hit", "hit"] and states()[:2] == ["hit", "run"]
 
 
 def test_until_names_the_last_stage(project, toys):

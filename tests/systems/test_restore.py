@@ -120,6 +120,11 @@ def test_what_does_not_fit_is_said(trained, tmp_path):
         restore(trained, tmp_path / "missing.png", tmp_path / "o.png", task="denoise", noise=0.1)
     with pytest.raises(SpecError, match="PNG"):
         restore(trained, path, tmp_path / "o.jpg", task="inpaint")
+    (tmp_path / "broken.png").write_bytes(path.read_bytes()[:40])
+    for settings in ({"task": "denoise", "noise": 0.1}, {"task": "upscale"}, {"task": "inpaint"}):
+        with pytest.raises(DataError, match=r"broken\.png cannot be read") as raised:
+            restore(trained, tmp_path / "broken.png", tmp_path / "o.png", **settings)
+        assert raised.value.hint.startswith("give "), "a command has neither on_error nor --given"
 
 
 def test_the_command_needs_a_project(tmp_path, capsys):

@@ -62,7 +62,7 @@ def claims(arguments: argparse.Namespace, out: Output) -> int:
 def status(arguments: argparse.Namespace, out: Output) -> int:
     """Stages of each variant, the newest release, and what all runs have cost."""
     project = Project.find(arguments.project)
-    state = project.status()
+    state = project.status(overrides=arguments.overrides)
     if out.as_json:
         out.value(state)
         return 0

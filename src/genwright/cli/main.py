@@ -192,7 +192,7 @@ COMMANDS = {
     "new": Command("make a project from a recipe", _new, HERE + "life:new"),
     "run": Command("run the stages of the project", _run, HERE + "life:run"),
     "plan": Command("show what a run would do", _plan, HERE + "life:plan"),
-    "status": Command("show stages, releases and costs", _none, HERE + "evidence:status"),
+    "status": Command("show stages, releases and costs", _overrides, HERE + "evidence:status"),
     "show": Command("show one run, artifact, claim, verdict or policy", _id, HERE + "evidence:show"),
     "diff": Command("show how one artifact differs from another", _two_ids, HERE + "evidence:diff"),
     "claims": Command("list claims", _claims, HERE + "evidence:claims"),

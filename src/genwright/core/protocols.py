@@ -263,7 +263,7 @@ class ModelledModality(RowModality, Protocol):
     Abilities are found: `features(rows) -> (n, f)` are numbers that need no model, a reference for what is predicted
     from embeddings; `computes` names numbers that `compute(names, rows) -> {name: values}` gives, and
     `parse(texts) -> rows` reads samples that one text each stands for; `check_metrics(config, *, train, test)` raises,
-    before anything is drawn, where settings of the metrics do not fit the data.
+    before anything is trained, where settings of the metrics do not fit the data.
     """
 
     suffix: str

@@ -99,6 +99,8 @@ class StageSpec:
     `config_for` names a `(modality) -> type[Config]` where settings differ by modality (`config` holds for text);
     `settle` names a `(section, whole table, modality) -> section` that fills in what follows from other sections;
     `check` names a `(configs by stage, modality) -> None` that raises at planning;
+    `ready` names a `(config, folder of the first input, *, modality, root) -> None` that raises once that input is
+    there, before the stages in between run;
     `summary` names a `(configs by stage) -> str`, what the settings come to, for a plan to show;
     `device_bound` puts the device class and thread count into the key; `distributed` stages run on every
     rank under torchrun; `saves_on_stop` stages watch `should_stop` themselves; `fixed` names a
@@ -120,6 +122,7 @@ class StageSpec:
     config_for: str | None = None
     settle: str | None = None
     check: str | None = None
+    ready: str | None = None
     summary: str | None = None
     device_bound: bool = False
     distributed: bool = False

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from genwright.core import Component
-from genwright.core.representations import Shape, TokenShape
+from genwright.core.representations import Representation, Shape, TokenShape
 from genwright.families.config import FamilyConfig
 
 
@@ -34,6 +34,11 @@ class CartConfig(FamilyConfig):
     def num_parameters(self, *, shape: Shape) -> None:
         """Counted once it is fitted."""
         del shape
+
+    def embeds(self, representation: Representation, /, *, own_ids: bool) -> bool:
+        """Never."""
+        del representation, own_ids
+        return False
 
     def learning_rate(self) -> float:
         """Nothing is learnt by steps."""

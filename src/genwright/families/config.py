@@ -47,6 +47,11 @@ class FamilyConfig(Config):
         del representation
         return "it has no loss of each row alone"
 
+    def embeds(self, representation: Representation, /, *, own_ids: bool) -> bool:
+        """Whether samples have an embedding; `own_ids` as of the codec. True where only building the family tells."""
+        del representation, own_ids
+        return True
+
 
 class AutoregressiveConfig(FamilyConfig):
     """Next-token prediction over one causal net; over a fixed layout of cells, a net of its own.
@@ -110,6 +115,11 @@ class AutoregressiveConfig(FamilyConfig):
         del representation
         mixed = isinstance(self.net, TransformerConfig) and self.net.num_experts
         return "a mixture of experts balances the rows of a batch" if mixed else None
+
+    def embeds(self, representation: Representation, /, *, own_ids: bool) -> bool:
+        """Not in any order."""
+        del representation
+        return not own_ids or self.order == "layout"
 
     @property
     def recurrent(self) -> bool:

@@ -71,6 +71,10 @@ class DiffusionConfig(FamilyConfig):
         """None: each row has a noise level and a loss of its own."""
         del representation
 
+    def embeds(self, representation: Representation, /, *, own_ids: bool) -> bool:
+        """Over tokens, where the net is one of sequences."""
+        return representation == "tokens" and (self.net.kind != "mlp" if self.net is not None else not own_ids)
+
     def learning_rate(self) -> float:
         """The net's; over cells with ids of their own that of autoregression in any order."""
         assert isinstance(self.net, BackboneConfig), "resolve() first"

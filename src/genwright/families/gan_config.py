@@ -50,6 +50,11 @@ class GanConfig(FamilyConfig):
         del representation
         return "noise on its critic alone would do, and is not there"
 
+    def embeds(self, representation: Representation, /, *, own_ids: bool) -> bool:
+        """Never."""
+        del representation, own_ids
+        return False
+
     def learning_rate(self) -> float:
         """0.0005, for AdamW (assumption)."""
         return 0.0005

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from genwright.core import Component
-from genwright.core.representations import Shape, TokenShape
+from genwright.core.representations import Representation, Shape, TokenShape
 from genwright.families.config import FamilyConfig
 
 
@@ -32,6 +32,11 @@ class LatentClassConfig(FamilyConfig):
         """A weight per class, and a share per class and id."""
         assert isinstance(shape, TokenShape)
         return self.num_classes * (1 + shape.vocab_size)
+
+    def embeds(self, representation: Representation, /, *, own_ids: bool) -> bool:
+        """Never."""
+        del representation, own_ids
+        return False
 
     def learning_rate(self) -> float:
         """Nothing is learnt by steps."""

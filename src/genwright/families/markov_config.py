@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from genwright.core import Component
-from genwright.core.representations import Shape, TokenShape
+from genwright.core.representations import Representation, Shape, TokenShape
 from genwright.families.config import FamilyConfig
 
 
@@ -35,6 +35,11 @@ class MarkovConfig(FamilyConfig):
         """A count per pair of tokens, and per token of each of the first positions."""
         assert isinstance(shape, TokenShape)
         return shape.vocab_size * (shape.vocab_size + (self.stride or 1))
+
+    def embeds(self, representation: Representation, /, *, own_ids: bool) -> bool:
+        """Never."""
+        del representation, own_ids
+        return False
 
     def learning_rate(self) -> float:
         """Nothing is learnt by steps."""

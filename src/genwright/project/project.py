@@ -115,9 +115,11 @@ class Project:
 
     def _finish(self, plan: Plan, runner: Runner) -> Finished:
         current, failure = replace(plan, steps=()), None
-        for planned in plan.steps:
+        ready: set[str] = set()
+        for place, planned in enumerate(plan.steps):
             step = self._fresh(current, planned)
             if step.state != "hit":
+                self._look_ahead(current, plan.steps[place + 1 :], ready)
                 title = f"{planned.stage.name}{f' [{plan.spec.variant}]' if plan.spec.variant else ''}"
                 runner.progress.say(f"▸ {title}")
                 try:
@@ -129,6 +131,19 @@ class Project:
                 runner.progress.say(f"▸ {planned.stage.name}: hit, run {str(step.run and step.run['id'])[:12]}")
             current = replace(current, steps=(*current.steps, step))
         return Finished(plan.spec.variant, current.steps, self._claims_of(current.steps), failure)
+
+    def _look_ahead(self, current: Plan, later: Sequence[Step], ready: set[str]) -> None:
+        """Asks stages further on whether the input they start from suits them, once, before the work in between."""
+        made = {slot: digest for step in current.steps if step.run for slot, digest in step.run["outputs"].items()}
+        for step in later:
+            stage = step.stage
+            if stage.ready is None or stage.name in ready or stage.inputs[0] not in made:
+                continue
+            folder = self.ledger.store.path(made[stage.inputs[0]])
+            load_reference(stage.ready, extra=stage.extra)(
+                step.config, folder, modality=current.spec.project.modality, root=self.root
+            )
+            ready.add(stage.name)
 
     def _fresh(self, current: Plan, planned: Step) -> Step:
         step = next_step(current, planned.stage, ledger=self.ledger, root=self.root, world_size=planned.world_size)
@@ -160,11 +175,11 @@ class Project:
         """The claims of what the project file describes now, by variant."""
         return {plan.spec.variant: self._claims_of(plan.steps) for plan in self.plan(overrides=overrides)}
 
-    def status(self) -> dict[str, Any]:
+    def status(self, *, overrides: Sequence[str] = ()) -> dict[str, Any]:
         """Stages of every variant, counts, costs of the newest runs, and the newest release; plain JSON."""
         runs = self.ledger.runs(limit=1000)
         release = newest_release(self.ledger)
-        plans = self.plan()
+        plans = self.plan(overrides=overrides)
         stages = [
             {
                 "variant": plan.spec.variant or "-",

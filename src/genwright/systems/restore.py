@@ -87,8 +87,9 @@ def _levels(path: Path, shape: GridShape, scale: int) -> Levels:
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})", hint="give a PNG or JPEG file") from None
     source = ImageSourceConfig(path=str(path), mode="grey" if shape.channels == 1 else "rgb")
-    levels = Frame(source).opened(body, name=str(path))
     wanted = (shape.channels, shape.height // scale, shape.width // scale)
+    hint = f"give a PNG or JPEG file of {wanted[1]}x{wanted[2]} pixels"
+    levels = Frame(source).opened(body, name=str(path), hint=hint)
     if levels.shape != wanted or (shape.height % scale, shape.width % scale) != (0, 0):
         whole = (shape.channels, shape.height, shape.width)
         small = f", and a scale of {scale} needs a whole fraction" if scale > 1 else ""

@@ -64,10 +64,12 @@ def test_what_is_given_is_known_and_gaps_are_not(codec):
     assert given.lengths.tolist() == [count + 2, 0]
     assert given.known[0].tolist()[: count + 3] == [True] * (count + 1) + [False] * 2
     assert given.known[1].tolist() == [True] + [False] * (given.known.shape[1] - 1)
-    with pytest.raises(DataError, match=r"no molecule of the train split has"):
+    with pytest.raises(DataError, match=r"no molecule of the train split has") as strange:
         codec.encode_given(pa.table({"smiles": ["C[Te]C"]}))
-    with pytest.raises(DataError, match="has no 'smiles'"):
+    assert strange.value.hint.startswith("try '_'")
+    with pytest.raises(DataError, match="has no 'smiles'") as nameless:
         codec.encode_given(pa.table({"logp": [1.0]}))
+    assert "smiles" in nameless.value.hint
 
 
 def test_any_tokens_are_a_molecule_in_selfies(codec):

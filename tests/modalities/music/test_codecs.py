@@ -113,8 +113,9 @@ def test_the_start_of_a_tune_can_be_given():
     encoded = codec.encode_given(pa.table({"tune": [":24 67 ? 67", None]}))
     assert encoded.known.tolist() == [[True, True, True, False, True, False], [True, *[False] * 5]]
     assert codec.decode(encoded).column("tune").to_pylist()[0].split()[:2] == [":24", "67"]
-    with pytest.raises(DataError, match="'61' is given"):
+    with pytest.raises(DataError, match="'61' is given") as raised:
         codec.encode_given(pa.table({"tune": ["61"]}))
+    assert raised.value.hint.startswith("try '?'") and "67" in raised.value.hint
 
 
 def test_the_text_of_a_tune_is_that_of_its_notes():

@@ -44,6 +44,19 @@ def test_dates_as_they_are_written_and_times_of_day(tmp_path):
         read(tmp_path, dates={"died": "%Y"})
 
 
+@pytest.mark.parametrize(
+    ("names", "seems"), [("a;b\n1;2\n", "';'"), ("a\tb\n1\t2\n", r"'\\t'"), ("a|b\n1,5|2\n", r"'\|'")]
+)
+def test_a_file_with_another_delimiter_says_which_it_seems_to_be(tmp_path, names, seems):
+    (tmp_path / "t.csv").write_text(names)
+    with pytest.raises(DataError, match=f"they seem to end at {seems}") as raised:
+        read(tmp_path)
+    assert "data.sources delimiter = " in raised.value.hint
+    (tmp_path / "t.csv").write_text("a;b\n1\n")
+    (table,) = read(tmp_path, delimiter=",")
+    assert table.column_names[2:] == ["a;b"]
+
+
 def test_names_ids_and_dropped_columns(tmp_path):
     (tmp_path / "t.tsv").write_text("key\tid\tsplit\tx\nk1\t7\tleft\t1\nk2\t8\tright\t2\n")
     (table,) = read(tmp_path, id_column="key", drop=("x",))

@@ -85,5 +85,7 @@ def test_a_property_is_claimed_and_predicted(tmp_path, capsys):
     ],
 )
 def test_what_cannot_be_predicted_is_refused(tmp_path, settings, error, message):
+    project = project_in(tmp_path, **settings)
     with pytest.raises(error, match=message):
-        project_in(tmp_path, **settings).run(["evaluate"])
+        project.run(["evaluate"])
+    assert not project.ledger.runs(stage="train"), "known before anything is trained"

@@ -33,8 +33,8 @@ class Frame:
         """Whether pictures come out in RGB for sure."""
         return self._mode == "RGB"
 
-    def opened(self, body: bytes, /, *, name: str) -> Levels:
-        """The picture of a PNG or JPEG file as (c, h, w).
+    def opened(self, body: bytes, /, *, name: str, hint: str | None = None) -> Levels:
+        """The picture of a PNG or JPEG file as (c, h, w); `hint` says what to do where that is not of a source.
 
         Raises:
             DataError: it cannot be read, claims too many pixels, or has another size.
@@ -45,13 +45,13 @@ class Frame:
                     raise DataError(
                         f"{name} claims {picture.width}x{picture.height} pixels, more than "
                         f"max_pixels = {self._source.max_pixels:,}",
-                        hint="raise max_pixels of this source if you trust the file, or exclude it",
+                        hint=hint or "raise max_pixels of this source if you trust the file, or exclude it",
                     )
                 return self.fitted(ImageOps.exif_transpose(picture), name=name)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(
                 f"{name} cannot be read as a PNG or JPEG picture ({why_unread(error)})",
-                hint="exclude it, or set on_error = 'drop'",
+                hint=hint or "exclude it, or set on_error = 'drop'",
             ) from None
 
     def of_array(self, values: NDArray[np.uint8], /, *, name: str) -> Levels:

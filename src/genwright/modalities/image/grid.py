@@ -156,7 +156,7 @@ def _layers(cell: Any, wanted: tuple[int, int, int]) -> tuple[Levels, NDArray[np
     except (OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError) as error:
         raise DataError(
             f"{name} cannot be read as a PNG picture ({why_unread(error)})",
-            hint='write --given \'{"image": "FILE.png"}\'',
+            hint="give the path of a PNG file in which the part to be filled in is transparent",
         ) from None
     levels = plain[None] if plain.ndim == 2 else np.moveaxis(plain, -1, 0)
     return levels, np.broadcast_to(opaque, wanted)

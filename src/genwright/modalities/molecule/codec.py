@@ -90,7 +90,10 @@ class SequenceCodec:
             DataError: there is no column `smiles`, or a symbol that the train split lacks.
         """
         if "smiles" not in rows.column_names:
-            raise DataError(f"what is given has no 'smiles' (it has: {', '.join(rows.column_names) or 'nothing'})")
+            raise DataError(
+                f"what is given has no 'smiles' (it has: {', '.join(rows.column_names) or 'nothing'})",
+                hint='give \'{"smiles": "c1ccccc1"}\', the start of a molecule',
+            )
         found = [self._given(smiles) for smiles in _smiles(rows)]
         return partly_known(found)
 
@@ -99,7 +102,10 @@ class SequenceCodec:
         symbols = self.notation.split(smiles)
         for symbol in symbols:
             if symbol not in self._place and symbol != GAP:
-                raise DataError(f"'{smiles}' is given, and no molecule of the train split has '{symbol}'")
+                raise DataError(
+                    f"'{smiles}' is given, and no molecule of the train split has '{symbol}'",
+                    hint=f"try '{GAP}', one token to be found; the train split has {' '.join(self._symbols[1:])}",
+                )
         ids: list[int | None] = []
         start = 0
         for at in [*(at for at, symbol in enumerate(symbols) if symbol == GAP), len(symbols)]:

@@ -35,7 +35,8 @@ def measure(
         DataError: the weights of ChemNet cannot be had; the column that samples were asked for is not there.
     """
     most = max(len(candidate.rows) for candidate in candidates)
-    asked = _asked(test, config)
+    check_asked(test, config)
+    asked: list[float | None] = test.column(config.asked).to_pylist() if config.asked else []
     made = sides_of(candidates)
     far = side_of("test", "", test.slice(0, max(most, config.reference_rows if config.fcd == "on" else 0)))
     real, known = far.first(most), _drawn(train, most, seed)
@@ -63,17 +64,17 @@ def _rows(side: Side) -> list[Row]:
     return [{"table": "molecule", "candidate": side.name, "smiles": text} for text in side.smiles]
 
 
-def _asked(test: pa.Table, config: MoleculeMetricsConfig) -> list[float | None]:
-    """What the samples were asked for: the numbers of the held-out molecules, in their order."""
-    if config.asked is None:
-        return []
-    if config.asked not in test.column_names:
+def check_asked(rows: pa.Table, config: MoleculeMetricsConfig, /) -> None:
+    """Passes where the numbers that samples are asked for, those of the held-out molecules, are there.
+
+    Raises:
+        DataError: the dataset has no such column.
+    """
+    if config.asked is not None and config.asked not in rows.column_names:
         raise DataError(
             f"evaluate.metrics.asked is '{config.asked}', and the dataset has no such column",
             hint=f"add '{config.asked}' to data.sources properties",
         )
-    numbers: list[float | None] = test.column(config.asked).to_pylist()
-    return numbers
 
 
 def _drawn(train: pa.Table, count: int, seed: int) -> Side:

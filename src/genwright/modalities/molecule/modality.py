@@ -14,7 +14,7 @@ from rdkit.Chem.Draw import rdMolDraw2D
 from genwright.core.protocols import Candidate, Measured, Unreadable
 from genwright.modalities.molecule.chemistry import BITS, canonical, fault, fingerprints, most_similar, parsed, quiet
 from genwright.modalities.molecule.config import MoleculeMetricsConfig, MoleculeSourceConfig
-from genwright.modalities.molecule.metrics import measure
+from genwright.modalities.molecule.metrics import check_asked, measure
 from genwright.modalities.molecule.properties import UNITS, properties_of, property_of
 from genwright.modalities.molecule.reading import read_molecules
 
@@ -65,6 +65,15 @@ class MoleculeModality:
     def parse(self, texts: Sequence[str]) -> pa.Table:
         """A row per SMILES, in rdkit's canonical form where it is one."""
         return pa.table({"smiles": pa.array([canonical(text) or text for text in texts], pa.string())})
+
+    def check_metrics(self, config: MoleculeMetricsConfig, *, train: pa.Table, test: pa.Table) -> None:
+        """Whether the numbers that samples are asked for are there.
+
+        Raises:
+            DataError: they are not.
+        """
+        del train
+        check_asked(test, config)
 
     def measure(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Self
 
@@ -79,7 +80,11 @@ class EventCodec:
         for words in texts:
             strange = next((word for word in words if word != GAP and word not in self._ids), None)
             if strange is not None:
-                raise DataError(f"'{strange}' is given, and no tune of the train split has it")
+                known = ", ".join(get_close_matches(strange, self._words, n=8, cutoff=0.0))
+                raise DataError(
+                    f"'{strange}' is given, and no tune of the train split has it",
+                    hint=f"try '{GAP}', which stands for any word, or a word of the training tunes, such as {known}",
+                )
         return partly_known([[self._ids.get(word) for word in words] for words in texts])
 
     def decode(self, encoded: Encoded) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from genwright.modalities.table.config import TableSourceConfig
 from genwright.modalities.table.rules import Rules
 
 ROWS_AT_ONCE = 1 << 16
+DELIMITERS = (";", "\t", "|", ",")
+MOST_NAMES_BYTES = 1 << 20
 
 
 def read_tables(source: TableSourceConfig, /, *, root: Path) -> Iterator[pa.Table | Unreadable]:
@@ -58,6 +61,8 @@ def _parts(file: SourceFile, source: TableSourceConfig) -> Iterator[pa.Table]:
                 for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE):
                     yield pa.Table.from_batches([batch])
             return
+        if source.delimiter is None:
+            _refuse_other_delimiter(file.path, delimiter)
         table = _csv(file.path, delimiter=delimiter, missing=source.missing)
         yield from (table.slice(at, ROWS_AT_ONCE) for at in range(0, len(table), ROWS_AT_ONCE))
     except (OSError, pa.ArrowException) as error:
@@ -88,6 +93,19 @@ def _dated(table: pa.Table, file: SourceFile, source: TableSourceConfig, *, firs
         times = times.cast(pa.date32()) if whole_days else times
         table = table.set_column(table.column_names.index(name), name, times)
     return table
+
+
+def _refuse_other_delimiter(path: Path, delimiter: str) -> None:
+    """Says which delimiter it seems to be where the line of names has none of the usual one, and another."""
+    with pa.input_stream(str(path)) as stream:
+        names = stream.read(MOST_NAMES_BYTES).split(b"\n", 1)[0].decode(errors="replace")
+    found = max(DELIMITERS, key=names.count)
+    if delimiter not in names and found in names:
+        raise DataError(
+            f"{path} has one column, {names.strip()[:80]!r}, where cells end at {delimiter!r}; "
+            f"they seem to end at {found!r}",
+            hint=f"set data.sources delimiter = {json.dumps(found)} (or {json.dumps(delimiter)}, if it is one column)",
+        )
 
 
 def _csv(path: Path, /, *, delimiter: str, missing: Sequence[str]) -> pa.Table:

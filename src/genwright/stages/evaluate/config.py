@@ -147,7 +147,8 @@ STAGE = StageSpec(
     libraries=("torch", "numpy", "scipy", "tokenizers"),
     config_for="genwright.stages.evaluate.config:config_for",
     external="genwright.stages.evaluate.fingerprint:fingerprint",
-    check="genwright.stages.evaluate.models:check",
+    check="genwright.stages.evaluate.checks:check",
+    ready="genwright.stages.evaluate.ready:ready",
     device_bound=True,
     extra="train",
 )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from genwright.core import CapabilityError, ClaimDraft, DataError, Derivation
 from genwright.core.protocols import ModelledModality
+from genwright.stages.evaluate.checks import NO_EMBEDDING, WITH_EMBEDDING
 from genwright.stages.evaluate.config import PropertiesConfig
 from genwright.systems.properties import Predictions, PropertyHead, fit_head
 from genwright.systems.rows import RowSystem
@@ -30,10 +31,8 @@ def fit_properties(
         DataError: a column is not there or holds no numbers, or the validation split is empty.
     """
     if not hasattr(system.family, "embed"):
-        raise CapabilityError(
-            "evaluate.properties predicts from embeddings, and this family has none",
-            hint="train.family = autoregressive, vae or latent has; or leave [evaluate.properties] out",
-        )
+        raise CapabilityError(NO_EMBEDDING, hint=WITH_EMBEDDING)
+    check_columns(config, splits["train"], modality=modality)
     train, calibration, _ = _used(config, splits, modality)
     if not len(calibration):
         raise DataError("the validation split is empty, so no interval can be had", hint="raise data.split.validation")
@@ -167,9 +166,18 @@ def _used(config: PropertiesConfig, splits: Splits, modality: ModelledModality) 
     sizes = {"train": config.fit_rows, "validation": config.fit_rows, "test": config.test_rows}
     rows = (splits[split].slice(0, size) for split, size in sizes.items())
     train, calibration, test = (_with_computed(part, config.columns, modality) for part in rows)
-    for name in config.columns:
-        _check(train, name, modality)
     return train, calibration, test
+
+
+def check_columns(config: PropertiesConfig, rows: pa.Table, /, *, modality: ModelledModality) -> None:
+    """Passes where the columns are numbers of the dataset, or the modality computes them.
+
+    Raises:
+        DataError: a column is not there or holds no numbers.
+    """
+    for name in config.columns:
+        if name in rows.column_names or name not in _computed(modality):
+            _check(rows, name, modality)
 
 
 def _with_computed(rows: pa.Table, names: Sequence[str], modality: ModelledModality) -> pa.Table:

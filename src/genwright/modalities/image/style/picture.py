@@ -25,7 +25,8 @@ def open_picture(path: Path, /, *, size: int | None = None) -> Levels:
         body = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})", hint="give a PNG or JPEG file") from None
-    levels = Frame(ImageSourceConfig(path=str(path), mode="rgb")).opened(body, name=str(path))
+    source = ImageSourceConfig(path=str(path), mode="rgb")
+    levels = Frame(source).opened(body, name=str(path), hint="give another PNG or JPEG file")
     if size is not None:
         height, width = levels.shape[1:]
         grown = size / max(height, width)

@@ -16,7 +16,9 @@ from .test_distilled import net
 
 def packed(seed, lengths):
     ids = torch.randint(40, (sum(lengths) + 1,), generator=torch.Generator().manual_seed(seed))
-    return PackedTokens(ids[:-1], ids[1:], torch.ones(sum(lengths), dtype=torch.bool), lengths, sum(lengths) / len(lengths))
+    return PackedTokens(
+        ids[:-1], ids[1:], torch.ones(sum(lengths), dtype=torch.bool), lengths, sum(lengths) / len(lengths)
+    )
 
 
 def adapted(kind="lora"):
@@ -56,9 +58,7 @@ def test_the_loss_is_the_answers_and_the_stretches_per_token():
     made = moved(adapted())
     plain, _ = loss_of(SupervisedTuning(made), answers)
     nats = -SupervisedTuning(made).target_log_prob(stretches).mean()
-    learned, logs = loss_of(
-        RehearsedTuning(made, towards="text", weight=0.5), Rehearsed(answers, stretches, share=0.5)
-    )
+    learned, logs = loss_of(RehearsedTuning(made, towards="text", weight=0.5), Rehearsed(answers, stretches, share=0.5))
     torch.testing.assert_close(learned, plain + 0.5 * nats)
     torch.testing.assert_close(logs["rehearsal"], nats.detach())
     assert torch.equal(logs["loss"], plain.detach())

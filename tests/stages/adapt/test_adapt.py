@@ -242,7 +242,11 @@ def test_rehearsal_holds_the_model_to_what_it_said_of_other_texts(adapt, tmp_pat
     for number in range(8):
         words = PROSE.split()
         (root / f"{number}.txt").write_text(" ".join(words[number:] + words[:number]))
-    asked = {"root": root, "general": {"sources": [{"path": "*.txt"}], "max_documents": 2}, "trainer": {"budget": {"steps": 12}}}
+    asked = {
+        "root": root,
+        "general": {"sources": [{"path": "*.txt"}], "max_documents": 2},
+        "trainer": {"budget": {"steps": 12}},
+    }
     plain = adapt(**asked)
     kept = adapt(**asked, rehearsal={"sources": [{"path": "*.txt"}], "share": 1.0, "stretch_tokens": 16, "weight": 4.0})
     label = "after over before"
@@ -258,7 +262,7 @@ def test_texts_that_are_measured_are_not_rehearsed(adapt, tmp_path):
     root.mkdir()
     (root / "only.txt").write_text(PROSE)
     texts = {"sources": [{"path": "*.txt"}]}
-    with pytest.raises(DataError, match="besides those of adapt.general"):
+    with pytest.raises(DataError, match="besides those of"):
         adapt(root=root, general=texts, rehearsal=texts)
 
 

@@ -34,8 +34,9 @@ class GeneralConfig(Config):
 class RehearsalConfig(Config):
     """Texts of another kind that are read again beside the answers, so that the model keeps what it was.
 
-    For each sample of a batch there is `share` of a stretch of at most `stretch_tokens` tokens. `towards = "base"` holds
-    the model to what it said of them before, "text" lets it learn them. Texts that `general` measures are left out.
+    For each sample of a batch there is `share` of a stretch of at most `stretch_tokens` tokens. `towards = "base"`
+    holds the model to what it said of them before, "text" lets it learn them. Texts that `general` measures are left
+    out.
     """
 
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
@@ -185,7 +186,9 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
 
 
 def fingerprint(config: AdaptConfig, root: Path) -> str | None:
-    """A digest of what is read besides the inputs: general texts, texts to rehearse, pairs, an adapter to start from. Downloads nothing.
+    """A digest of what is read besides the inputs: texts of other kinds, pairs, an adapter to start from.
+
+    Downloads nothing.
 
     Raises:
         GenwrightError: a source or a file is not there, or steps out of the project.

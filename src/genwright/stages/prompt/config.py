@@ -73,7 +73,7 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
 STAGE = StageSpec(
     name="prompt",
     order=45,
-    version="1",
+    version="2",
     config=PromptStageConfig,
     run="genwright.stages.prompt.run:run",
     inputs=("dataset", "codec", "model"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
@@ -30,6 +31,7 @@ class LoraLinear(nn.Module):
         super().__init__()
         out_size, in_size = base.weight.shape
         self.scale, self.dropout = config.scale, config.dropout
+        self.is_on = True
         self.weight = base.weight.requires_grad_(False) if kind != "qlora" else None
         self.packed = Nf4(base.weight.detach()) if kind == "qlora" else None
         self.bias = None if base.bias is None else base.bias.requires_grad_(False)
@@ -49,12 +51,15 @@ class LoraLinear(nn.Module):
     @property
     def shares_products(self) -> bool:
         """Whether it can be computed together with others over the same input."""
-        return self.magnitude is None and not (self.dropout and self.training) and not is_plain()
+        is_whole = self.magnitude is None and not (self.dropout and self.training)
+        return self.is_on and is_whole and not is_plain()
 
     def forward(self, x: Float[Tensor, "*b i"]) -> Float[Tensor, "*b o"]:
         """The layer's output."""
         if self.shares_products:
             return apply_linears(x, self)[0]
+        if not self.is_on:
+            return self.shifted(functional.linear(x, self.dense(x.dtype)))
         dropped = functional.dropout(x, self.dropout, self.training)
         low = functional.linear(functional.linear(dropped, self.lora_A), self.lora_B)
         out = functional.linear(x, self.dense(x.dtype)) + self.scale * low
@@ -166,6 +171,19 @@ def _is_target(name: str, config: LoraConfig) -> bool:
 def adapters(net: nn.Module, /) -> dict[str, LoraLinear]:
     """The adapted layers by name."""
     return {name: module for name, module in net.named_modules() if isinstance(module, LoraLinear)}
+
+
+@contextmanager
+def without_adapters(net: nn.Module, /) -> Iterator[None]:
+    """The net computes what it did before adapters stood beside it; of QLoRA that is the base in 4 bits."""
+    layers = adapters(net).values()
+    for layer in layers:
+        layer.is_on = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.is_on = True
 
 
 def merged_tensors(net: nn.Module, /) -> dict[str, Tensor]:

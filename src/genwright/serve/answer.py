@@ -1,7 +1,6 @@
 """From a validated request to its answer, whole or streamed."""
 
 import asyncio
-import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,7 +17,7 @@ from genwright.serve.pattern_job import PatternJob
 from genwright.serve.problems import ApiError, error_body
 from genwright.serve.schemas import ChatRequest, CompletionRequest, GenerationRequest
 from genwright.serve.tools import read_answer
-from genwright.serve.wire import Envelope, chat_choice, chat_delta, completion_choice, usage, with_calls
+from genwright.serve.wire import Envelope, chat_choice, chat_delta, completion_choice, encode, usage, with_calls
 from genwright.systems.prompts.pattern import Call
 
 
@@ -69,12 +68,12 @@ class Answer:
         echo = isinstance(self.request, CompletionRequest) and self.request.echo
         return self.prompts[index // (self.request.n or 1)] if echo else ""
 
-    def _count(self, piece: Piece) -> Piece:
+    def _counted(self, batch: list[Piece]) -> list[Piece]:
         if self.completion_tokens == 0:
             self.metrics.first_token.observe(time.monotonic() - self.started)
-        self.completion_tokens += 1
-        self.metrics.completion_tokens.inc()
-        return piece
+        self.completion_tokens += len(batch)
+        self.metrics.completion_tokens.inc(len(batch))
+        return batch
 
     def cancel(self) -> None:
         """Nobody waits for the answer any more."""
@@ -92,7 +91,7 @@ class Answer:
         return self.envelope.body(choices, usage=self.usage())
 
     async def _choice(self, index: int, job: Job | PatternJob) -> dict[str, Any]:
-        pieces = [self._count(piece) async for piece in job.pieces()]
+        pieces = [piece async for batch in job.batches() for piece in self._counted(batch)]
         text = self._prefix(index) + "".join(piece.text for piece in pieces)
         make = chat_choice if self.is_chat else completion_choice
         made = make(index, text, pieces, finish=pieces[-1].finish_reason, with_logprobs=self.with_logprobs)
@@ -104,30 +103,30 @@ class Answer:
         """Server-sent events; an error after the first byte becomes the last event."""
         try:
             async for chunk in self._chunks():
-                yield _event(chunk)
-            yield "data: [DONE]\n\n"
+                yield chunk
         except GenwrightError as error:
-            yield _event(error_body(error.message, kind="server_error", code=error.code))
+            yield f"data: {encode(error_body(error.message, kind='server_error', code=error.code))}\n\n"
         finally:
             self.cancel()
 
-    async def _chunks(self) -> AsyncIterator[dict[str, Any]]:
+    async def _chunks(self) -> AsyncIterator[str]:
+        """Events as they become ready; those that are ready together are one write."""
         options = self.request.stream_options
         more: dict[str, Any] = {"usage": None} if options and options.include_usage else {}
         if self.is_chat:
             roles = [self._delta(index, {"role": "assistant", "content": ""}) for index in range(len(self.jobs))]
-            for choice in roles:
-                yield self.envelope.body([choice], chunk=True, **more)
+            yield "".join(self.envelope.event([choice], **more) for choice in roles)
         offsets = [0] * len(self.jobs)
         texts = [""] * len(self.jobs)
-        async for index, piece in self.pieces():
-            texts[index] += piece.text
-            shown = self._called(index, piece, texts) if self.with_tools else self._choices_of(index, piece, offsets)
-            for choice in shown:
-                yield self.envelope.body([choice], chunk=True, **more)
-        if more:
-            counted = self.usage()
-            yield self.envelope.body([], chunk=True, usage=counted)
+        async for index, pieces in self.batches():
+            shown: list[dict[str, Any]] = []
+            for piece in pieces:
+                texts[index] += piece.text
+                called = self.with_tools
+                shown += self._called(index, piece, texts) if called else self._choices_of(index, piece, offsets)
+            if shown:
+                yield "".join(self.envelope.event([choice], **more) for choice in shown)
+        yield (self.envelope.event([], usage=self.usage()) if more else "") + "data: [DONE]\n\n"
 
     def _delta(self, index: int, delta: dict[str, Any]) -> dict[str, Any]:
         return chat_delta(index, delta, [], finish=None, with_logprobs=False)
@@ -167,22 +166,28 @@ class Answer:
 
     async def pieces(self) -> AsyncIterator[tuple[int, Piece]]:
         """Pieces of all choices as they come."""
-        if len(self.jobs) == 1:
-            async with aclosing(self.jobs[0].pieces()) as pieces:
-                async for piece in pieces:
-                    yield 0, self._count(piece)
-            return
-        async for index, piece in self._together():
-            yield index, self._count(piece)
+        async for index, batch in self.batches():
+            for piece in batch:
+                yield index, piece
 
-    async def _together(self) -> AsyncIterator[tuple[int, Piece]]:
-        queue: asyncio.Queue[tuple[int, Piece | BaseException | None]] = asyncio.Queue()
+    async def batches(self) -> AsyncIterator[tuple[int, list[Piece]]]:
+        """Pieces of all choices as they come, those of one choice that are there together in one list."""
+        if len(self.jobs) == 1:
+            async with aclosing(self.jobs[0].batches()) as batches:
+                async for batch in batches:
+                    yield 0, self._counted(batch)
+            return
+        async for index, batch in self._together():
+            yield index, self._counted(batch)
+
+    async def _together(self) -> AsyncIterator[tuple[int, list[Piece]]]:
+        queue: asyncio.Queue[tuple[int, list[Piece] | BaseException | None]] = asyncio.Queue()
 
         async def pump(index: int, job: Job | PatternJob) -> None:
             try:
-                async with aclosing(job.pieces()) as pieces:
-                    async for piece in pieces:
-                        queue.put_nowait((index, piece))
+                async with aclosing(job.batches()) as batches:
+                    async for batch in batches:
+                        queue.put_nowait((index, batch))
                 queue.put_nowait((index, None))
             except GenwrightError as error:
                 queue.put_nowait((index, error))
@@ -205,10 +210,6 @@ class Answer:
 
 def _wants_logprobs(request: CompletionRequest | ChatRequest) -> bool:
     return request.logprobs is not None and request.logprobs is not False
-
-
-def _event(body: dict[str, Any]) -> str:
-    return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 
 def submit(

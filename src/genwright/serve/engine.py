@@ -2,14 +2,19 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
 from genwright.core.errors import GenwrightError
 from genwright.families.decoding import DecodedToken, DecodeRequest, LostStream
 from genwright.families.text_stream import TextStream
+
+# A server is woken at most so often while streams go on: its caches are cold by then, and waking costs more than words.
+TELL_SECONDS = 0.02
 
 
 class QueueFullError(GenwrightError):
@@ -46,28 +51,68 @@ class Job:
     request: DecodeRequest
     stream: TextStream
     loop: asyncio.AbstractEventLoop
-    queue: "asyncio.Queue[Piece | BaseException]" = field(default_factory=asyncio.Queue)
     cancelled: bool = False
+    begun: bool = False
+    _come: list[Piece] = field(default_factory=list)
+    _error: BaseException | None = None
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def put(self, item: Piece | BaseException) -> None:
-        """Hand something to the event loop, from the engine's thread."""
+    def take(self, item: Piece | BaseException) -> None:
+        """Something has come, told on the event loop's thread."""
+        if isinstance(item, BaseException):
+            self._error = item
+        else:
+            self._come.append(item)
+        self._wake.set()
+
+    async def batches(self) -> AsyncGenerator[list[Piece], None]:
+        """All pieces that have come since the last look, as they come; leaving early frees the slot."""
         try:
-            self.loop.call_soon_threadsafe(self.queue.put_nowait, item)
-        except RuntimeError:  # the loop is closed: nobody listens any more
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                come, self._come = self._come, []
+                if come:
+                    yield come
+                    if come[-1].finish_reason:
+                        return
+                if self._error is not None:
+                    raise self._error
+        finally:
             self.cancelled = True
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
-        """Pieces as they come; leaving early frees the slot."""
+        """Pieces one by one."""
+        async with aclosing(self.batches()) as batches:
+            async for batch in batches:
+                for piece in batch:
+                    yield piece
+
+
+Told = tuple[Job, Piece | BaseException]
+
+
+def _is_urgent(told: Told) -> bool:
+    """The first and the last of a stream are told at once."""
+    job, item = told
+    is_first, job.begun = not job.begun, True
+    return is_first or isinstance(item, BaseException) or item.finish_reason is not None
+
+
+def tell(told: Sequence[Told], /) -> None:
+    """Hands what was made to the event loops, from the engine's thread: each is woken once."""
+    for loop in {job.loop for job, _ in told}:
+        own = [one for one in told if one[0].loop is loop]
         try:
-            while True:
-                item = await self.queue.get()
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-                if item.finish_reason:
-                    return
-        finally:
-            self.cancelled = True
+            loop.call_soon_threadsafe(_take_all, own)
+        except RuntimeError:  # the loop is closed: nobody listens any more
+            for job, _ in own:
+                job.cancelled = True
+
+
+def _take_all(told: Sequence[Told]) -> None:
+    for job, item in told:
+        job.take(item)
 
 
 class Engine:
@@ -77,11 +122,14 @@ class Engine:
         self.system = system
         self.max_queue = max_queue
         self._decoder = system.decoder(num_slots)
+        self._rouse: Callable[[], None] | None = getattr(self._decoder, "wake", None)  # of one that waits in its steps
         self._waiting: deque[Job] = deque()
         self._active: dict[int, Job] = {}
         self._wake = threading.Condition()
         self._running = False
         self._failure: BaseException | None = None
+        self._held: list[Told] = []
+        self._told_at = 0.0
         self._thread = threading.Thread(target=self._work, name="decoder", daemon=True)
         self.generated_tokens = 0
         self.steps = 0
@@ -124,6 +172,8 @@ class Engine:
                 raise QueueFullError(f"{len(self._waiting)} requests wait already", hint="try again in a moment")
             self._waiting.append(job)
             self._wake.notify()
+            if self._active and self._rouse is not None:
+                self._rouse()
         return job
 
     # --- the engine's thread ---------------------------------------------------------------------------------
@@ -143,8 +193,8 @@ class Engine:
             with self._wake:
                 left = [*self._active.values(), *self._waiting]
                 self._waiting.clear()
-            for job in left:
-                job.put(EngineStoppedError(reason))
+            self._tell_held()
+            tell([(job, EngineStoppedError(reason)) for job in left])
 
     def _admit(self) -> bool:
         """Fill free slots from the queue; wait where there is nothing to do. False once stopped."""
@@ -154,13 +204,15 @@ class Engine:
             if not self._running:
                 return False
             fresh = [self._waiting.popleft() for _ in range(min(self._decoder.num_free, len(self._waiting)))]
+        if fresh:
+            self._tell_held()  # reading what is new may take long
         for job in fresh:
             if job.cancelled:
                 continue
             try:
                 self._active[self._decoder.add(job.request)] = job
             except GenwrightError as error:
-                job.put(error)
+                tell([(job, error)])
         return True
 
     def _drop_cancelled(self) -> None:
@@ -174,15 +226,25 @@ class Engine:
             if (job := self._active.get(token.slot)) is None:
                 continue  # it has met a stop string already
             if isinstance(token, LostStream):
-                job.put(EngineStoppedError(token.error.message, hint=token.error.hint))
+                self._held.append((job, EngineStoppedError(token.error.message, hint=token.error.hint)))
                 del self._active[token.slot]
                 continue
             self.generated_tokens += 1
             piece = self._piece(job, token)
-            job.put(piece)
+            self._held.append((job, piece))
             if piece.finish_reason:
                 self._decoder.free(token.slot)
                 del self._active[token.slot]
+        urgent = [_is_urgent(one) for one in self._held]
+        waits = self._rouse is not None  # its next step may take as long as it likes
+        if waits or any(urgent) or time.monotonic() - self._told_at >= TELL_SECONDS:
+            self._tell_held()
+
+    def _tell_held(self) -> None:
+        held, self._held = self._held, []
+        if held:
+            self._told_at = time.monotonic()
+            tell(held)
 
     def _piece(self, job: Job, token: DecodedToken) -> Piece:
         is_mark = token.token_id in job.request.stop_ids

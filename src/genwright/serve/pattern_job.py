@@ -41,7 +41,7 @@ class PatternJob:
         self._rounds += 1
         self.prompt_tokens += sum(len(job.request.prompt_ids) for job in self._under_way)
 
-    async def pieces(self) -> AsyncGenerator[Piece, None]:
+    async def batches(self) -> AsyncGenerator[list[Piece], None]:
         """The pieces of the last call, or the answer as one piece where the pattern makes it of what came back."""
         try:
             while not self._call.last:
@@ -49,10 +49,10 @@ class PatternJob:
                 try:
                     self._begin(self._turns.send(texts))
                 except StopIteration as stop:
-                    yield Piece(str(stop.value), NO_TOKEN, str(stop.value), 0.0, (), "stop")
+                    yield [Piece(str(stop.value), NO_TOKEN, str(stop.value), 0.0, (), "stop")]
                     return
-            async for piece in self._under_way[0].pieces():
-                yield piece
+            async for batch in self._under_way[0].batches():
+                yield batch
         finally:
             self.cancelled = True
 

@@ -1,5 +1,6 @@
 """Starting the server: what may be served, to whom."""
 
+import gc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,8 @@ def serve(project: Project, system: str | None, /, *, settings: ServerSettings, 
     state = "released" if released else "UNRELEASED"
     here = f"http://{settings.host}:{settings.port}"
     progress.say(f"{state} system {digest[:12]} on {here}/v1, to talk with at {here}/ (Ctrl-C stops)")
+    gc.collect()
+    gc.freeze()  # what is there now stays: looking through it again and again would hold up every stream
     uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=5)
 
 

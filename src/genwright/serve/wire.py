@@ -1,15 +1,18 @@
 """The bodies that leave: completions and chat, whole and in chunks."""
 
+import json
 import math
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from genwright.serve.engine import Piece
 from genwright.serve.tools import read_answer
 
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 Form = Literal["text_completion", "chat.completion"]
 
 
@@ -26,6 +29,15 @@ class Envelope:
     def id(self) -> str:
         """The answer's name."""
         return ("chatcmpl-" if self.form == "chat.completion" else "cmpl-") + self.key
+
+    def event(self, choices: Sequence[dict[str, Any]], /, **more: Any) -> str:
+        """The server-sent event of a chunk with these choices: what all chunks share is encoded once."""
+        tail = "".join(f",{encode(name)}:{encode(value)}" for name, value in more.items())
+        return f"data: {self._head}{encode(choices)}{tail}}}\n\n"
+
+    @cached_property
+    def _head(self) -> str:
+        return encode({**self.body([], chunk=True), "choices": 0})[:-2]
 
     def body(self, choices: Sequence[dict[str, Any]], /, *, chunk: bool = False, **more: Any) -> dict[str, Any]:
         """An object with these choices."""

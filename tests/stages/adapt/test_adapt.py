@@ -230,3 +230,43 @@ def test_what_does_not_go_together_is_refused_at_planning(tmp_path):
     ):
         with pytest.raises(SpecError, match=message):
             AdaptConfig.parse(settings, where="adapt")
+
+
+PROSE = "the quick brown fox jumps over the lazy dog and the fox returns to the dog "
+
+
+def test_rehearsal_holds_the_model_to_what_it_said_of_other_texts(adapt, tmp_path):
+    """The same steps with texts to keep forget less of held-out ones, and those that are measured are not rehearsed."""
+    root = tmp_path / "root"
+    root.mkdir()
+    for number in range(8):
+        words = PROSE.split()
+        (root / f"{number}.txt").write_text(" ".join(words[number:] + words[:number]))
+    asked = {
+        "root": root,
+        "general": {"sources": [{"path": "*.txt"}], "max_documents": 2},
+        "trainer": {"budget": {"steps": 12}},
+    }
+    plain = adapt(**asked)
+    kept = adapt(**asked, rehearsal={"sources": [{"path": "*.txt"}], "share": 1.0, "stretch_tokens": 16, "weight": 4.0})
+    label = "after over before"
+    ratios = [claimed(one, "general_perplexity_ratio", label) for one in (plain, kept)]
+    assert abs(math.log(ratios[1])) < 0.5 * abs(math.log(ratios[0]))
+    log = read_scores(kept.artifacts["training_log"].path)
+    losses = [value for value in log["validation_loss"] if value is not None]
+    assert losses[-1] < 0.9 * losses[0], "and the answers are learned"
+
+
+def test_texts_that_are_measured_are_not_rehearsed(adapt, tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "only.txt").write_text(PROSE)
+    texts = {"sources": [{"path": "*.txt"}]}
+    with pytest.raises(DataError, match="besides those of"):
+        adapt(root=root, general=texts, rehearsal=texts)
+
+
+def test_rehearsal_goes_with_supervised_tuning_alone():
+    texts = {"sources": [{"path": "*.txt"}]}
+    with pytest.raises(SpecError, match="rehearsal goes with objective 'sft'"):
+        AdaptConfig.parse({"objective": "grpo", "rehearsal": texts}, where="adapt")

@@ -31,6 +31,22 @@ class GeneralConfig(Config):
     max_characters: int = Field(default=1500, ge=16)
 
 
+class RehearsalConfig(Config):
+    """Texts of another kind that are read again beside the answers, so that the model keeps what it was.
+
+    For each sample of a batch there is `share` of a stretch of at most `stretch_tokens` tokens. `towards = "base"`
+    holds the model to what it said of them before, "text" lets it learn them. Texts that `general` measures are left
+    out.
+    """
+
+    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    share: float = Field(default=0.25, gt=0.0, le=16.0)
+    stretch_tokens: int = Field(default=128, ge=8, le=1 << 20)
+    weight: float = Field(default=1.0, gt=0.0)
+    towards: Literal["base", "text"] = "base"
+    max_documents: int = Field(default=1000, ge=1, le=1_000_000)
+
+
 class SftConfig(Config):
     """The answers of the train split are learned."""
 
@@ -125,17 +141,20 @@ class AdaptConfig(Config):
     epochs: float | None = Field(default=None, gt=0.0, le=10_000.0)
     checkpointing: Literal["on", "off"] = "off"
     general: GeneralConfig | None = None
+    rehearsal: RehearsalConfig | None = None
     level: float = Field(default=0.95, gt=0.5, lt=1)
     trainer: TrainerConfig = TrainerConfig()
 
     @model_validator(mode="after")
-    def _one_budget(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.epochs is not None and not self.trainer.budget.is_open:
             raise ValueError("epochs and trainer.budget both say how long to train; keep one of them")
         if self.trainer.budget.tokens is not None:
             raise ValueError("a budget of this stage counts time, steps, samples or epochs, not tokens")
         if self.trainer.privacy is not None:
             raise ValueError("differential privacy is of [train]; this stage has none")
+        if self.rehearsal is not None and not isinstance(self.objective, SftConfig):
+            raise ValueError(f"rehearsal goes with objective 'sft', and this one is '{self.objective.kind}'")
         return self
 
 
@@ -167,14 +186,17 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
 
 
 def fingerprint(config: AdaptConfig, root: Path) -> str | None:
-    """A digest of what is read besides the inputs: general texts, pairs, an adapter to start from. Downloads nothing.
+    """A digest of what is read besides the inputs: texts of other kinds, pairs, an adapter to start from.
+
+    Downloads nothing.
 
     Raises:
         GenwrightError: a source or a file is not there, or steps out of the project.
     """
     found: list[object] = []
-    if config.general is not None:
-        found += [source_identity(source, root) for source in config.general.sources]
+    for texts in (config.general, config.rehearsal):
+        if texts is not None:
+            found += [source_identity(source, root) for source in texts.sources]
     if isinstance(config.objective, PairsConfig) and config.objective.pairs is not None:
         found.append(file_digest(pairs_file(config.objective, root)))
     if config.lora.start is not None:

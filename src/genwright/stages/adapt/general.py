@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from genwright.core import ClaimDraft, Context, DataError, Derivation
 from genwright.core.protocols import Sample
 from genwright.modalities.files.packages import fetch
+from genwright.modalities.text.config import SourceConfig
 from genwright.modalities.text.modality import TextModality
 from genwright.stages.adapt.config import GeneralConfig
 from genwright.systems.windows import score, windows
@@ -23,15 +25,19 @@ def read_general(config: GeneralConfig, context: Context, /) -> list[Sample]:
     Raises:
         DataError: there is no text.
     """
-    fetch(config.sources, progress=context.progress)
-    found: list[Sample] = []
-    for source in config.sources:
-        for sample in TextModality().read(source, root=context.root):
-            if isinstance(sample, Sample) and sample.text.strip() and len(found) < config.max_documents:
-                found.append(sample)
+    found = list(itertools.islice(read_texts(config.sources, context), config.max_documents))
     if not found:
         raise DataError("adapt.general names no text", hint="look at its sources")
     return found
+
+
+def read_texts(sources: Sequence[SourceConfig], context: Context, /) -> Iterator[Sample]:
+    """The texts of the sources that hold more than white space, in their order."""
+    fetch(sources, progress=context.progress)
+    for source in sources:
+        for sample in TextModality().read(source, root=context.root):
+            if isinstance(sample, Sample) and sample.text.strip():
+                yield sample
 
 
 def general_columns(

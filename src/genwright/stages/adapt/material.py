@@ -8,6 +8,7 @@ from typing import Any, Literal
 from genwright.core import Context, DataError
 from genwright.stages.adapt.config import AdaptConfig
 from genwright.stages.adapt.samples import Split, encode_split
+from genwright.trainer.packed import PackedFeed
 
 Splits = dict[str, Split]
 
@@ -57,3 +58,10 @@ def read_splits(config: AdaptConfig, context: Context, *, codec: Any, context_to
     if splits["train"].dropped:
         context.progress.say(f"  {len(splits['train'].dropped)} samples are longer than {longest:,} tokens: left out")
     return splits
+
+
+def held_out_answers(splits: Splits, context: Context) -> PackedFeed | None:
+    """The answers of the validation split in their order; None where there is none."""
+    if "validation" not in splits:
+        return None
+    return PackedFeed(splits["validation"].sequences, seed=0, device=context.device, shuffle=False)

@@ -10,9 +10,10 @@ from genwright.families.store import load_family
 from genwright.families.tuning import SupervisedTuning
 from genwright.nets.transformer import Transformer
 from genwright.stages.adapt.config import AdaptConfig, DistilConfig, GrpoConfig, PairsConfig
-from genwright.stages.adapt.material import Material, Splits
+from genwright.stages.adapt.material import Material, Splits, held_out_answers
 from genwright.stages.adapt.model import Adaptable
 from genwright.stages.adapt.pairs import pair_material
+from genwright.stages.adapt.rehearsal import rehearsed_material
 from genwright.stages.adapt.rewards import reward_material
 from genwright.trainer.packed import PackedFeed
 
@@ -31,6 +32,8 @@ def make_material(
     if isinstance(objective, GrpoConfig):
         return reward_material(objective, context, adaptable=adaptable, splits=splits, codec=codec)
     family = SupervisedTuning(adaptable.net)
+    if config.rehearsal is not None:
+        return rehearsed_material(config, context, adaptable=adaptable, splits=splits, codec=codec)
     if isinstance(objective, DistilConfig):
         family = _distilled(objective, context, adaptable=adaptable)
     return _answers(family, context, splits=splits)
@@ -50,7 +53,5 @@ def _answers(family: SupervisedTuning, context: Context, *, splits: Splits) -> M
     """Supervised fine-tuning on the answers."""
     train = splits["train"].sequences
     feed = PackedFeed(train, seed=context.seed_for("rows"), device=context.device)
-    held_out = None
-    if "validation" in splits:
-        held_out = PackedFeed(splits["validation"].sequences, seed=0, device=context.device, shuffle=False)
+    held_out = held_out_answers(splits, context)
     return Material(family, feed, held_out, "token", row_tokens=int(train.sizes.max()))

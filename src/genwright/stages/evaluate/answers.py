@@ -32,6 +32,7 @@ from genwright.stages.evaluate.drafts import DraftPrompt, draft_claims, measure_
 from genwright.stages.evaluate.parents import answering, drafting, parent
 from genwright.systems import Manifest, backend_of, load_system, write_manifest
 from genwright.systems.batches import complete
+from genwright.systems.http.costs import cost_claims, cost_columns, spending
 from genwright.systems.http.settings import UNPINNED
 from genwright.systems.prompted import PromptedSystem
 from genwright.systems.prompts import Prompt
@@ -57,9 +58,11 @@ def evaluate_answers(config: Any, context: Context, /) -> StageResult:
     modality = modality_component(context.modality).load()()
     folder = context.folder("system")
     candidates, likely = [], []
+    spent: dict[str, dict[str, float]] = {}
     own = _system(config, context, folder)
     for name, label, load in [("system", "", own), *_others(config, context)]:
-        texts, bits = _told(load, test, config, context, name)
+        texts, bits, costs = _told(load, test, config, context, name)
+        spent |= {name: costs} if costs else {}
         candidates.append(Candidate(name, label, answered(test, texts)))
         likely.append(bits)
     for number, name in enumerate(config.metrics.baselines):
@@ -73,6 +76,11 @@ def evaluate_answers(config: Any, context: Context, /) -> StageResult:
     _write_samples(candidates, modality, context.folder("samples"), folder)
     kinds = {"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"}
     drafts = [*measured.drafts, *_likelihood_claims(candidates, likely, config)]
+    if spent:
+        write_scores(context.folder("remote_costs"), cost_columns(spent))
+        sides = [(one.name, one.label) for one in candidates if one.name in spent]
+        drafts += cost_claims("system", "remote_costs", sides)
+        kinds |= {"remote_costs": "scores"}
     if config.draft is not None:
         prompts = [DraftPrompt(row["id"], row["group"], question(chat)) for row, chat in _with_chats(test)]
         measure_draft(own(), prompts, max_tokens=config.max_tokens, context=context)
@@ -85,7 +93,11 @@ def evaluate_answers(config: Any, context: Context, /) -> StageResult:
 
 def _unpinned(drafts: Sequence[ClaimDraft]) -> list[ClaimDraft]:
     """The claims with what has to be said of a model that has no digest."""
-    return [replace(draft, label="; ".join(part for part in (draft.label, UNPINNED) if part)) for draft in drafts]
+    named = ("; ".join(part for part in (draft.label, UNPINNED) if part) for draft in drafts)
+    return [
+        draft if UNPINNED in draft.label else replace(draft, label=label)
+        for draft, label in zip(drafts, named, strict=True)
+    ]
 
 
 def _with_chats(test: pa.Table) -> list[tuple[dict[str, Any], Any]]:
@@ -179,9 +191,10 @@ def _other(model: str | None, pattern: Any, config: Any, context: Context, name:
 
 def _told(
     load: Load, test: pa.Table, config: Any, context: Context, name: str
-) -> tuple[list[str], dict[str, list[float]]]:
+) -> tuple[list[str], dict[str, list[float]], dict[str, float] | None]:
     system = load()
-    return _ask(system, test, config, context, name), _likelihood(system, test, name)
+    texts = _ask(system, test, config, context, name)
+    return texts, _likelihood(system, test, name), spending(system)
 
 
 def _ask(system: Any, test: pa.Table, config: Any, context: Context, name: str) -> list[str]:

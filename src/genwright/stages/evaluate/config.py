@@ -142,7 +142,7 @@ STAGE = StageSpec(
     run="genwright.stages.evaluate.run:run",
     inputs=("dataset", "codec", "model"),
     optional=("prompt", "model:base", "model:train", "model:prune", "model:adapt", "model:compress"),
-    # with a draft draft_scores and draft_costs besides, which no stage takes up
+    # with a draft draft_scores and draft_costs besides, with a remote model remote_costs, which no stage takes up
     outputs={"system": "system", "scores": "scores", "samples": "samples", "generation_scores": "scores"},
     libraries=("torch", "numpy", "scipy", "tokenizers"),
     config_for="genwright.stages.evaluate.config:config_for",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import product
 from math import ceil
 from pathlib import Path
@@ -15,30 +14,14 @@ import torch
 from genwright.core import ClaimDraft, Context, DataError, Derivation, Produced, StageResult
 from genwright.families import SamplingConfig
 from genwright.measure import write_scores
-from genwright.modalities.chat.messages import answer, chats, question
-from genwright.modalities.chat.metrics import METRICS
 from genwright.modalities.dataset import read_rows
 from genwright.stages.prompt.config import PromptStageConfig
+from genwright.stages.prompt.rewriting import Reflection, reflecting, rewrite
+from genwright.stages.prompt.tried import Asking, Tried
 from genwright.systems import Manifest, backend_of, load_system, write_manifest
-from genwright.systems.batches import complete
-from genwright.systems.prompted import PromptedSystem
+from genwright.systems.http.costs import cost_claims, cost_columns, spending
 from genwright.systems.prompts import Prompt, write_prompt
 from genwright.systems.prompts.examples import draw_examples
-
-
-@dataclass
-class _Tried:
-    """One prompt of the search, and what its answers to the first questions were worth."""
-
-    name: str
-    prompt: Prompt
-    scores: list[float] = field(default_factory=list)
-    tokens: list[int] = field(default_factory=list)
-
-    @property
-    def mean(self) -> float:
-        """The mean score so far."""
-        return sum(self.scores) / len(self.scores)
 
 
 def run(config: PromptStageConfig, context: Context, /) -> StageResult:
@@ -57,7 +40,12 @@ def run(config: PromptStageConfig, context: Context, /) -> StageResult:
     asked = rows.take(pa.array(order))
     system = _system(context)
     tried = _candidates(config, context)
-    best = _search(tried, system, asked, config, context)
+    asking = Asking(system, asked, config, context)
+    best = _search(tried, asking)
+    reflection = None
+    if config.gepa is not None:
+        reflection = reflecting(config.gepa, asking)
+        best = _rewritten(tried, best, asking, reflection)
     folder = context.folder("prompt")
     write_prompt(best.prompt, folder=folder)
     write_scores(context.folder("prompt_scores"), _table(tried, best, asked))
@@ -65,7 +53,14 @@ def run(config: PromptStageConfig, context: Context, /) -> StageResult:
         "prompt": Produced("prompt", folder),
         "prompt_scores": Produced("scores", context.scratch / "prompt_scores"),
     }
-    return StageResult(produced, _claims(tried, best, config))
+    drafts = _claims(tried, best, config)
+    roles = {"asked": system, **({"reflection": reflection.system} if reflection else {})}
+    spent = {role: costs for role, one in roles.items() if (costs := spending(one)) is not None}
+    if spent:
+        write_scores(context.folder("remote_costs"), cost_columns(spent))
+        produced["remote_costs"] = Produced("scores", context.scratch / "remote_costs")
+        drafts += cost_claims("prompt", "remote_costs", [(role, role) for role in spent])
+    return StageResult(produced, drafts)
 
 
 def _system(context: Context) -> Any:
@@ -79,7 +74,7 @@ def _system(context: Context) -> Any:
     return load_system(folder, locate=paths.__getitem__, device=context.device)
 
 
-def _candidates(config: PromptStageConfig, context: Context) -> list[_Tried]:
+def _candidates(config: PromptStageConfig, context: Context) -> list[Tried]:
     """Every pattern with every setting that it is to be tried with, numbered in order."""
     dataset, seed = context.inputs["dataset"].path, context.seed_for("examples")
     settings = [
@@ -87,49 +82,41 @@ def _candidates(config: PromptStageConfig, context: Context) -> list[_Tried]:
         for pattern in config.patterns
         for one in pattern.searched()
     ]
-    found: list[_Tried] = []
+    found: list[Tried] = []
     for pattern, temperature, top_p in product(settings, config.temperatures, config.top_ps):
         sampling = SamplingConfig(temperature=temperature, top_p=top_p)
         examples = draw_examples(pattern, dataset=dataset, seed=seed)
         prompt = Prompt(pattern=pattern, sampling=sampling, examples=examples)
-        found.append(_Tried(f"{len(found) + 1} {pattern.kind}", prompt))
+        found.append(Tried(f"{len(found) + 1} {pattern.kind}", prompt))
     return found
 
 
-def _search(tried: list[_Tried], system: Any, asked: pa.Table, config: PromptStageConfig, context: Context) -> _Tried:
-    rounds = 0
+def _search(tried: list[Tried], asking: Asking) -> Tried:
+    config, asked, rounds = asking.config, asking.rows, 0
     while config.halving**rounds < len(tried):
         rounds += 1
     left = list(tried)
     for number in range(rounds + 1):
         size = max(1, len(asked) // config.halving ** (rounds - number))
         for one in left:
-            _ask(one, system, asked.slice(len(one.scores), size - len(one.scores)), config, context)
+            asking.extend(one, size)
         left.sort(key=lambda one: -one.mean)  # of equal ones the earlier
         if number < rounds:
             left = left[: ceil(len(left) / config.halving)]
-        context.progress.say(f"  {size} questions: best {left[0].name}, {config.metric} {left[0].mean:.3f}")
+        asking.context.progress.say(f"  {size} questions: best {left[0].name}, {config.metric} {left[0].mean:.3f}")
     return left[0]
 
 
-def _ask(one: _Tried, system: Any, rows: pa.Table, config: PromptStageConfig, context: Context) -> None:
-    """Asks what has not been asked yet; a question has the same seed under every prompt."""
-    asked = chats(rows)
-    first = len(one.scores)
-    made = complete(
-        PromptedSystem(system, prompt=one.prompt),
-        [question(chat) for chat in asked],
-        max_tokens=config.max_tokens,
-        seeds=[context.seed_for(f"question {first + place}") for place in range(len(asked))],
-        progress=context.progress,
-        title=f"ask {len(asked)} questions: {one.name}",
-    )
-    metric = METRICS[config.metric]
-    one.scores += [metric(found.text.strip(), answer(chat)) for found, chat in zip(made, asked, strict=True)]
-    one.tokens += [found.num_tokens for found in made]
+def _rewritten(tried: list[Tried], best: Tried, asking: Asking, reflection: Reflection) -> Tried:
+    """The best of what was found and its rewrites, each asked all questions; of equal ones the earlier."""
+    new = rewrite(best, asking, reflection)
+    tried += new
+    for one in (best, *new):
+        asking.extend(one, len(asking.rows))
+    return max((best, *new), key=lambda one: one.mean)
 
 
-def _table(tried: list[_Tried], best: _Tried, asked: pa.Table) -> dict[str, list[Any]]:
+def _table(tried: list[Tried], best: Tried, asked: pa.Table) -> dict[str, list[Any]]:
     """A row per prompt and question that it was asked."""
     ids, groups = (asked.column(name).to_pylist() for name in ("id", "group"))
     rows = [
@@ -141,10 +128,10 @@ def _table(tried: list[_Tried], best: _Tried, asked: pa.Table) -> dict[str, list
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
-def _claims(tried: list[_Tried], best: _Tried, config: PromptStageConfig) -> list[ClaimDraft]:
+def _claims(tried: list[Tried], best: Tried, config: PromptStageConfig) -> list[ClaimDraft]:
     """The mean of each prompt on the questions that it was asked; that of the chosen one is the best of many."""
 
-    def draft(one: _Tried) -> ClaimDraft:
+    def draft(one: Tried) -> ClaimDraft:
         derivation = Derivation(
             "mean", {"value": "score"}, where={"prompt": one.name}, interval="bootstrap", cluster="group"
         )

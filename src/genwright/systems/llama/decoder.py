@@ -6,6 +6,7 @@ import json
 import math
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -20,7 +21,9 @@ from genwright.families.text_stream import REPLACEMENT
 from genwright.systems.grammar import lark
 from genwright.systems.llama.process import Connection, EngineLostError, LlamaProcess
 
-WAIT_SECONDS = 0.02
+WAIT_SECONDS = 0.25
+# The engine tells the tokens of one step one after another: taken up together, they wake a server once.
+TOGETHER_SECONDS = 0.001
 UNTOLD: Mapping[str, Any] = {"logprob": math.nan, "top_logprobs": ()}
 # Each reads the probabilities that the one before has left: in this order they agree with the sampler of this house.
 SAMPLERS = ("penalties", "temperature", "top_p", "min_p", "top_k")
@@ -42,7 +45,7 @@ class LlamaDecoder:
     def __init__(self, process: LlamaProcess, /, *, codec: Codec) -> None:
         self.process, self._codec, self.num_slots = process, codec, process.settings.num_slots
         self._streams: dict[int, _Stream] = {}
-        self._made: queue.SimpleQueue[DecodedToken | LostStream] = queue.SimpleQueue()
+        self._made: queue.SimpleQueue[DecodedToken | LostStream | None] = queue.SimpleQueue()
         self._next_slot = 0
 
     @property
@@ -73,20 +76,26 @@ class LlamaDecoder:
             if stream.connection is not None:
                 stream.connection.abort()
 
+    def wake(self) -> None:
+        """Lets a step that waits end, from another thread: there is something else to do."""
+        self._made.put(None)
+
     def step(self) -> list[DecodedToken | LostStream]:
         """What has come since; waits a moment where nothing has."""
         found = []
         for item in self._arrived():
-            if item.slot not in self._streams:
+            if item is None or item.slot not in self._streams:
                 continue  # nobody wants it any more
             found.append(item)
             if isinstance(item, LostStream) or item.finished:
                 del self._streams[item.slot]
         return found
 
-    def _arrived(self) -> Iterator[DecodedToken | LostStream]:
+    def _arrived(self) -> Iterator[DecodedToken | LostStream | None]:
         try:
-            yield self._made.get(timeout=WAIT_SECONDS)
+            yield (first := self._made.get(timeout=WAIT_SECONDS))
+            if first is not None and len(self._streams) > 1:
+                time.sleep(TOGETHER_SECONDS)
             while True:
                 yield self._made.get_nowait()
         except queue.Empty:

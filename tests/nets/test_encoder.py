@@ -113,3 +113,17 @@ def test_what_cannot_be_read_is_named(tmp_path):
     (tmp_path / "bare" / "model.safetensors").rename(tmp_path / "bare" / "pytorch_model.bin")
     with pytest.raises(DataError, match="no safetensors"):
         load_encoder(tmp_path / "bare")
+
+
+def test_tokens_have_the_vectors_and_the_places_of_their_words(tmp_path):
+    model = write_sentence_encoder(tmp_path, prompts={"query": "w50 ", "document": ""})
+    encoder = load_encoder(tmp_path, precision="float32")
+    short, long = encoder.tokens(["w1 w22  w3", " ".join(WORDS[:15])])
+    assert short.spans.tolist() == [[0, 2], [3, 6], [8, 10]]
+    states = model(torch.tensor([ids_of("w1 w22 w3")])).last_hidden_state[0, 1:-1]
+    wanted = torch.nn.functional.normalize(states, dim=-1).detach().numpy()
+    np.testing.assert_allclose(short.vectors, wanted, atol=1e-5)
+    assert len(long.spans) == len(long.vectors) == 10, "what the window holds, without marks"
+    (asked,) = encoder.tokens(["w1 w22"], role="query")
+    assert asked.spans.tolist() == [[0, 2], [3, 6]], "the prefix is read and is no part of the question"
+    assert not np.allclose(asked.vectors[0], encoder.tokens(["w1 w22"])[0].vectors[0])

@@ -9,11 +9,12 @@ from genwright.core import CapabilityError, DataError, Interrupted, SpecError
 from genwright.modalities.document.config import ChunkConfig
 from genwright.nets.encoder import load_encoder
 from genwright.project import Project
-from genwright.stages.index import building, model
+from genwright.stages.index import building, model, run
 from genwright.stages.index.config import IndexConfig, check, fingerprint
 from genwright.stages.index.scoring import measures
 from genwright.stages.index.ways import ways_of
 from genwright.systems.requests import Completion
+from genwright.systems.retrieval.config import SearchConfig
 from genwright.systems.retrieval.index import Index
 from genwright.systems.retrieval.questions import read_questions
 
@@ -122,6 +123,18 @@ def test_questions_keep_every_place_and_their_half(project, done):
     assert not halves["development"] & halves["test"]
 
 
+def test_what_is_compared_with_is_each_search_by_itself(tmp_path, make_context):
+    class Recorder:
+        config, seen = SearchConfig(late_interaction="on"), []
+
+        def searched(self, config):
+            self.seen.append((config.fusion, config.late_interaction))
+            return self
+
+    run._measured(Recorder(), [], make_context(tmp_path))
+    assert Recorder.seen == [("scores", "on"), ("bm25", "off"), ("dense", "off")]
+
+
 @pytest.mark.slow
 def test_a_changed_document_alone_is_embedded_again(tmp_path):
     project = make_project(tmp_path)
@@ -155,11 +168,9 @@ def test_a_stop_loses_nothing(tmp_path, monkeypatch, make_context, as_artifact):
     context = make_context(
         tmp_path, inputs={"dataset": project.ledger.artifact(dataset)}, should_stop=lambda: next(calls) > 10
     )
-    from genwright.stages.index.run import run
-
     config = IndexConfig.parse({"encoder": {"path": "encoder"}}, where="index")
     with pytest.raises(Interrupted):
-        run(config, context)
+        run.run(config, context)
     assert 0 < num_vectors(tmp_path / building.STORE) < 24
     project.run()
     assert num_vectors(tmp_path / building.STORE) == 24

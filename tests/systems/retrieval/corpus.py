@@ -1,5 +1,6 @@
 """Small documents, and an encoder that counts words."""
 
+import re
 from hashlib import blake2b
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from genwright.modalities.document.chunk import chunks
 from genwright.modalities.document.config import ChunkConfig
 from genwright.modalities.document.document import Document
+from genwright.nets.encoder import TokenVectors
 from genwright.systems.retrieval.store import Cutting
 from genwright.systems.retrieval.terms import terms
 
@@ -34,6 +36,14 @@ class WordEncoder:
         rows = [sum((self._word(word) for word in terms(text)), np.full(D, 1e-3)) for text in texts]
         found = np.array(rows, np.float32).reshape(-1, D)
         return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+    def tokens(self, texts, *, role="document"):
+        return [self._tokens(text) for text in texts]
+
+    def _tokens(self, text):
+        found = [(word.span(), self.embed([word.group()])[0]) for word in re.finditer(r"\w+|[^\w\s]", text)]
+        spans = np.array([span for span, _ in found], np.int64).reshape(-1, 2)
+        return TokenVectors(np.array([vector for _, vector in found], np.float32).reshape(-1, D), spans)
 
     @staticmethod
     def _word(word):

@@ -46,7 +46,7 @@ def test_it_finds_what_is_asked_for(index):
     assert index.document("stars").text[first.start : first.end] == first.text
     assert first.cosine == pytest.approx(found.best_cosine) and first.bm25 == pytest.approx(found.best_bm25)
     assert found.passages[0].score > found.passages[1].score
-    assert set(found.seconds) == {"embed", "bm25", "dense", "fuse", "read"}
+    assert set(found.seconds) == {"embed", "bm25", "dense", "fuse", "read", "match"}
     assert not found.degraded and first.source == "sky"
     assert index.config.depth == 50, "as it was made to be searched"
     assert [one.id for one in index.documents()] == ["code", "fruit", "stars"]
@@ -155,7 +155,7 @@ def test_an_engine_that_is_gone_degrades_to_words(index):
     found = index.search("banana")
     assert found.passages[0].document == "fruit" and found.best_cosine == 0.0
     assert "no server at example:5432" in found.degraded and "by words alone" in found.degraded
-    assert set(found.seconds) == {"embed", "bm25", "dense", "fuse", "read"}
+    assert set(found.seconds) == {"embed", "bm25", "dense", "fuse", "read", "match"}
 
 
 def test_a_second_look_orders_the_first_passages(folder):

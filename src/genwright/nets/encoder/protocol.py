@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Role = Literal["document", "query"]
 Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TokenVectors:
+    """A vector of length one per token of a text, and the characters that each stands for (a row of start and end)."""
+
+    vectors: NDArray[Any]
+    spans: np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
 
 class Encoder(Protocol):
@@ -28,5 +37,6 @@ class Encoder(Protocol):
     truncated_tokens: int
 
     def embed(self, texts: Sequence[str], /, *, role: Role = "document") -> Matrix: ...
+    def tokens(self, texts: Sequence[str], /, *, role: Role = "document") -> list[TokenVectors]: ...
     def count(self, text: str, /) -> int: ...
     def cut(self, text: str, /) -> tuple[str, int]: ...

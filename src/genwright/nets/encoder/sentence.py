@@ -20,7 +20,7 @@ from genwright.core.digest import file_digest, json_digest
 from genwright.nets.encoder.bert import Bert
 from genwright.nets.encoder.layout import CONFIG, TOKENIZER, EncoderLayout, read_layout
 from genwright.nets.encoder.load import Precision
-from genwright.nets.encoder.protocol import Matrix, Role
+from genwright.nets.encoder.protocol import Matrix, Role, TokenVectors
 from genwright.nets.precision import has_native_bfloat16
 
 Net = Callable[[Sequence[Sequence[int]]], list[Tensor]]
@@ -71,21 +71,38 @@ class SentenceEncoder:
     def embed(self, texts: Sequence[str], /, *, role: Role = "document") -> Matrix:
         """Float32, a row per text; what is longer than the window is cut, and counted."""
         out = np.zeros((len(texts), self.d), dtype=np.float32)
-        ids = self._ids([self._prefixes[role] + text for text in texts])
+        ids = [one.ids for one in self._encoded([self._prefixes[role] + text for text in texts])]
         for batch in _batches(ids):
             hidden = self._net([ids[at] for at in batch])
             pooled = torch.stack([_pooled(states, self.layout.pooling) for states in hidden])
             out[batch] = functional.normalize(pooled, dim=-1).cpu().numpy()
         return out
 
-    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+    def tokens(self, texts: Sequence[str], /, *, role: Role = "document") -> list[TokenVectors]:
+        """The last hidden states of each text, marks and prefix left out; what is longer than the window is cut."""
+        prefix = self._prefixes[role]
+        encoded = self._encoded([prefix + text for text in texts], with_spans=True)
+        ids = [one.ids for one in encoded]
+        found: dict[int, TokenVectors] = {}
+        for batch in _batches(ids):
+            for at, states in zip(batch, self._net([ids[at] for at in batch]), strict=True):
+                spans = np.array(encoded[at].offsets, dtype=np.int64) - len(prefix)
+                own = (spans[:, 1] > spans[:, 0]) & (spans[:, 0] >= 0)
+                vectors = functional.normalize(states, dim=-1).cpu().numpy()
+                found[at] = TokenVectors(vectors[own], spans[own])
+        return [found[at] for at in range(len(ids))]
+
+    def _encoded(self, texts: Sequence[str], *, with_spans: bool = False) -> list[Encoding]:
         room = self.window_tokens - self.num_special
-        found: list[list[int]] = []
-        for encoding in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False):
+        found: list[Encoding] = []
+        encode = (
+            self._tokenizer.encode_batch if with_spans else self._tokenizer.encode_batch_fast
+        )  # the fast one has none
+        for encoding in encode(list(texts), add_special_tokens=False):
             self.truncated_tokens += max(0, len(encoding.ids) - room)
             encoding.truncate(room)
             marked: Encoding = self._tokenizer.post_process(encoding)
-            found.append(marked.ids)
+            found.append(marked)
         return found
 
 

@@ -137,7 +137,7 @@ def config_for(modality: str, /) -> type[Config]:
 STAGE = StageSpec(
     name="evaluate",
     order=50,
-    version="7",
+    version="8",
     config=EvaluateConfig,
     run="genwright.stages.evaluate.run:run",
     inputs=("dataset", "codec", "model"),

@@ -113,7 +113,7 @@ def _digests(path: str, root: Path) -> list[list[str]]:
 STAGE = StageSpec(
     name="index",
     order=42,
-    version="1",
+    version="2",
     config=IndexConfig,
     run="genwright.stages.index.run:run",
     inputs=("dataset",),

@@ -24,6 +24,7 @@ from genwright.systems.retrieval.index import Index
 from genwright.systems.retrieval.questions import Question, write_questions
 from genwright.systems.retrieval.snapshot import NAME
 
+ALONE = {"late_interaction": "off"}  # what is compared with is each search by itself
 CONTENT = ("id", "group", "chunks", "truncated_tokens", "flagged_chunks")
 
 
@@ -113,7 +114,7 @@ def _measured(index: Index, questions: Sequence[Question], context: Context) -> 
     sides = {"": index.config.fusion, "_bm25": "bm25", "_dense": "dense"}
     found = {
         side: search_all(
-            index.searched(index.config.model_copy(update={"fusion": fusion})),
+            index.searched(index.config.model_copy(update={"fusion": fusion, **(ALONE if side else {})})),
             questions,
             context,
             title=f"measure {fusion}",

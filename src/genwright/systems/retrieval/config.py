@@ -21,8 +21,11 @@ class SearchConfig(Config):
     `bm25_weight` times its share of the best BM25 of the search. By `rrf` a passage at rank r (from 1 on) of one of
     them gets weight / (`rrf_k` + r), the dense search has `dense_weight` and BM25 has 1. `per_section` gives at most so
     many chunks of one section (None: no bound), and with `copies = "once"` the same words are shown once, however many
-    documents hold them. `engine` searches vectors: `exact` scans all of them; `edge` is an
-    approximate index in a file, for 200,000 vectors and more; `postgres` and `qdrant` are servers, at `url`.
+    documents hold them. With `late_interaction = "on"` the first `late_depth` passages are put in order again, by their
+    score and `late_weight` times how near each token of the question comes to some token of the passage: better, and
+    one pass of the encoder for each passage that was not met before. `engine` searches vectors: `exact` scans all of
+    them; `edge` is an approximate index in a file, for 200,000 vectors and more; `postgres` and `qdrant` are servers,
+    at `url`.
     """
 
     fusion: Fusion = "scores"
@@ -32,5 +35,8 @@ class SearchConfig(Config):
     depth: int = Field(default=100, ge=1, le=10_000)
     per_section: int | None = Field(default=None, ge=1)
     copies: Literal["once", "all"] = "once"
+    late_interaction: Literal["on", "off"] = "off"
+    late_depth: int = Field(default=20, ge=1, le=1000)
+    late_weight: float = Field(default=1.5, ge=0.0)
     engine: Engine = "exact"
     url: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -19,6 +20,7 @@ from genwright.systems.retrieval.derived import cache_folder
 from genwright.systems.retrieval.engine import Found, Mask, VectorEngine
 from genwright.systems.retrieval.engines import open_bm25, open_dense
 from genwright.systems.retrieval.fusion import at_most_per, reciprocal_ranks, weighted_scores
+from genwright.systems.retrieval.late import LateInteraction
 from genwright.systems.retrieval.passage import Passage, Retrieved, Span
 from genwright.systems.retrieval.snapshot import Snapshot
 from genwright.systems.retrieval.visible import visible
@@ -55,6 +57,7 @@ class Index:
         config: SearchConfig,
         rerank: Reranker | None = None,
         reranked: int = 20,
+        late: LateInteraction | None = None,
     ) -> None:
         if config.fusion != "bm25" and (encoder is None or dense is None):
             raise SpecError(f"a search by '{config.fusion}' needs an encoder", hint="give one, or fusion = 'bm25'")
@@ -65,6 +68,9 @@ class Index:
             )
         self.snapshot, self.encoder, self.config = snapshot, encoder, config
         self._dense, self._bm25, self._rerank, self._reranked = dense, bm25, rerank, reranked
+        self.late = late or (None if encoder is None else LateInteraction(encoder))
+        if config.late_interaction == "on" and self.late is None:
+            raise SpecError("late interaction needs an encoder", hint="give one, or late_interaction = 'off'")
 
     @classmethod
     def open(
@@ -103,6 +109,7 @@ class Index:
             config=config,
             rerank=self._rerank,
             reranked=self._reranked,
+            late=self.late,
         )
 
     def document(self, document: str, /) -> Document:
@@ -180,7 +187,9 @@ class Index:
             dense = self._completed(dense, bm25[:depth], vector)
             ranked = self._fused(dense, bm25)
         with clock.part("read"):
-            passages = self._passages(query, ranked, dict(dense), dict(bm25), k)
+            passages = self._passages(ranked, dict(dense), dict(bm25), k)
+        with clock.part("match"):
+            passages = self._reordered(query, self._matched(text, passages))[:k]
         best = (dense[0][1] if dense else 0.0, bm25[0][1] if bm25 else 0.0)
         return Retrieved(query, tuple(passages), *best, "; ".join(notes), clock.seconds)
 
@@ -230,13 +239,12 @@ class Index:
         rankings = [([row for row, _ in dense], self.config.dense_weight), ([row for row, _ in bm25], 1.0)]
         return reciprocal_ranks(rankings, k=self.config.rrf_k)
 
-    def _passages(
-        self, query: str, ranked: Found, dense: Mapping[int, float], bm25: Mapping[int, float], k: int
-    ) -> list[Passage]:
+    def _passages(self, ranked: Found, dense: Mapping[int, float], bm25: Mapping[int, float], k: int) -> list[Passage]:
+        """The first passages, as many as are wanted and as are put in order again."""
         places = self.snapshot.places
         groups = [(int(places[row, 0]), int(places[row, 3])) for row, _ in ranked]
         kept = [ranked[at] for at in at_most_per(groups, most=self.config.per_section)]
-        wanted = max(k, self._reranked) if self._rerank else k
+        wanted = max(k, self._reranked if self._rerank else 0, self._late_depth)
         found: list[Passage] = []
         shown: set[str] = set()
         for row, score in kept:
@@ -248,7 +256,24 @@ class Index:
             found.append(_passage(chunk, text, document, score, dense.get(row), bm25.get(row)))
             if len(found) == wanted:
                 break
-        return self._reordered(query, found)[:k]
+        return found
+
+    @property
+    def _late_depth(self) -> int:
+        return self.config.late_depth if self.config.late_interaction == "on" else 0
+
+    def _matched(self, query: str, found: list[Passage]) -> list[Passage]:
+        """The first passages in the order of their scores with late interaction, which can only grow."""
+        first, rest = found[: self._late_depth], found[self._late_depth :]
+        if not first or self.late is None:
+            return found
+        matches = self.late.match(query, [(one.header, one.text) for one in first])
+        weight = self.config.late_weight
+        scored = [
+            replace(one, score=one.score + weight * max(0.0, match.score), matched=match.score)
+            for one, match in zip(first, matches, strict=True)
+        ]
+        return sorted(scored, key=lambda one: -one.score) + rest
 
     def _reordered(self, query: str, found: list[Passage]) -> list[Passage]:
         if self._rerank is None or not found:
@@ -300,4 +325,5 @@ def _passage(
         url=document.url,
         source=document.source,
         flags=chunk.flags,
+        header=chunk.header,
     )

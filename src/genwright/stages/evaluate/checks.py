@@ -9,7 +9,9 @@ from genwright.families import FamilyConfig
 from genwright.stages.evaluate import models
 
 NO_EMBEDDING = "evaluate.properties predicts from embeddings, and this family has none"
-WITH_EMBEDDING = "train.family = vae or latent has, over sequences autoregressive too; or leave [evaluate.properties] out"
+WITH_EMBEDDING = (
+    "train.family = vae or latent has, over sequences autoregressive too; or leave [evaluate.properties] out"
+)
 
 
 def check(configs: Mapping[str, Config], modality: str) -> None:

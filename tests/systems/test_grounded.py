@@ -19,7 +19,7 @@ from genwright.systems.grounded.context import MARK, shown
 from genwright.systems.grounded.grounding import Grounding, read_grounding, write_grounding
 from genwright.systems.grounded.logistic import Logistic
 from genwright.systems.grounded.rewriting import leans, standalone
-from genwright.systems.grounded.sentences import Unit, num_words, pieces, sentences, units
+from genwright.systems.grounded.sentences import num_words, pieces, sentences, units
 from genwright.systems.grounded.support import SIGNALS, SupportCheck
 from genwright.systems.grounded.system import GroundedSystem
 from genwright.systems.manifest import GroundedManifest, Manifest
@@ -54,7 +54,7 @@ def weighted(signals, **weights: float) -> Logistic:
 
 GROUNDING = Grounding(
     answering=AnsweringConfig(passages=4, max_words=12),
-    extraction=weighted(extract.SIGNALS, words_found=8.0, matched=4.0),
+    extraction=weighted(extract.SIGNALS, words_found=8.0, cosine=4.0, bias=-4.0),
     support=weighted(SIGNALS, words_found=10.0, names_missing=-9.0, polarity_differs=-9.0, bias=-6.0),
     confidence=weighted(confidence.SIGNALS, best_cosine=20.0, bias=-4.0),
     confidence_threshold=0.5,
@@ -116,43 +116,6 @@ def test_an_answer_stands_on_exact_spans_within_its_words(system) -> None:
         passage = answer.sources[cited.source - 1]
         assert passage.document == cited.document and passage.start <= cited.start < cited.end <= passage.end
     assert "[1]" in answer.text
-
-
-def test_sentences_know_how_near_they_come_to_the_question(system) -> None:
-    question = "How many hours do kittens sleep?"
-    found = system.candidates(system.index.search(question, k=4))
-    told = {one.text: dict(zip(extract.SIGNALS, one.signals, strict=True)) for one in found}
-    best = told["Kittens sleep more, e.g. 20 hours."]
-    assert best["matched"] == max(one["matched"] for one in told.values())
-    assert best["words_in_place"] >= best["words_found"] > told["A dog walks twice a day."]["words_found"]
-    assert best["passage_matched"] >= best["matched"], "a passage has all tokens that its sentences have"
-    assert {one["passage_behind"] <= 0 for one in told.values()} == {True}
-
-
-def test_rules_of_tables_and_labels_are_no_sentences(tmp_path) -> None:
-    table = "# Sizes\n\n+------+------+\n| cats | 46 cm |\n+------+------+\n\nFor example:\n\nA cat is 46 cm long.\n"
-    encoder = WordEncoder()
-    with Store(tmp_path / "store.sqlite") as store:
-        page = Document("sizes", "Sizes", table, "markdown")
-        store.update([page], cutting=cutting_for(encoder), encoder=encoder, progress=Quiet())
-        (tmp_path / "snapshot").mkdir()
-        write_snapshot(store, tmp_path / "snapshot", encoder=encoder.identity, settings={})
-    system = system_of(Index.open(tmp_path / "snapshot", encoder=encoder, cache=tmp_path / "cache"))
-    found = [one.text for one in system.candidates(system.index.search("How long is a cat?", k=3))]
-    assert "A cat is 46 cm long." in found
-    assert not [one for one in found if one.startswith("+--") or one.endswith(":")], found
-
-
-def test_others_follow_while_they_are_likely_enough() -> None:
-    def made(at: int, words: str, value: float) -> extract.Candidate:
-        row = tuple(value if name == "matched" else 0.0 for name in extract.SIGNALS)
-        return extract.Candidate(1, Unit(at, at + 1, "paragraph"), words, row)
-
-    model = weighted(extract.SIGNALS, matched=1.0)
-    found = [made(0, "a b c", 0.0), made(1, "d e f", -1.0), made(2, "g h i", -4.0)]
-    texts = [[one.text for one in extract.choose(found, model, max_words=most, least=least)]
-             for most, least in ((9, 0.3), (9, 0.001), (5, 0.001), (2, 0.3))]  # fmt: skip
-    assert texts == [["a b c", "d e f"], ["a b c", "d e f", "g h i"], ["a b c"], ["a b c"]]
 
 
 def test_a_question_on_nothing_there_is_refused(system) -> None:
@@ -290,10 +253,7 @@ def test_a_grounding_comes_back_as_it_was(tmp_path) -> None:
     write_grounding(GROUNDING, folder=tmp_path)
     assert read_grounding(tmp_path) == GROUNDING
     body = json.loads((tmp_path / "grounding.json").read_text())
-    assert body["format"] == 2
-    (tmp_path / "grounding.json").write_text(json.dumps({**body, "format": 1}))
-    with pytest.raises(CapabilityError, match="its signals are others"):
-        read_grounding(tmp_path)
+    assert body["format"] == 1
 
 
 def test_a_calibration_learns_the_signal_that_matters() -> None:

@@ -18,37 +18,36 @@ Floats = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 FOLDS = 5
 SHORT_SPAN = 600
-PENALTY = 5.0
 
 
 def extraction(asked: Sequence[Asked], /) -> Logistic:
-    """Which sentence of a question's passages answers: one that lies in the span where the answer stands.
+    """Which sentence of the passages answers: one that lies in the span where the answer stands.
 
     Raises:
         DataError: no development question has its answer among its passages.
     """
     # Spans of a whole section say little of the sentence; they are used where nothing narrower is there.
     narrow = [one for one in asked if any(end - start <= SHORT_SPAN for _, start, end in one.question.spans)]
-    groups = []
+    rows, labels = [], []
     for one in narrow or asked:
-        held = np.array([_within(one.question, candidate, one) for candidate in one.candidates], dtype=bool)
-        if held.any() and not held.all():
-            groups.append((np.array([candidate.signals for candidate in one.candidates]), held))
-    if not groups:
+        held = [_within(one.question, candidate, one) for candidate in one.candidates]
+        if any(held):
+            rows += [candidate.signals for candidate in one.candidates]
+            labels += held
+    if not rows:
         raise DataError(
             "no development question finds its answer, so nothing can be calibrated",
             hint="look at index.questions: are there questions on these documents?",
         )
-    return Logistic.fit_choice(extract.SIGNALS, groups, penalty=PENALTY)
+    return Logistic.fit(extract.SIGNALS, np.array(rows), np.array(labels, dtype=float), strength=0.3, balanced=True)
 
 
 def _within(question: Question, candidate: extract.Candidate, one: Asked) -> bool:
-    """Whether at least half of a sentence lies in a span that answers, or half of the span in it."""
     document = one.retrieved.passages[candidate.source - 1].document
     unit = candidate.unit
+    size = unit.end - unit.start
     return any(
-        name == document
-        and 2 * (min(end, unit.end) - max(start, unit.start)) >= min(unit.end - unit.start, end - start)
+        name == document and 2 * (min(end, unit.end) - max(start, unit.start)) >= size
         for name, start, end in question.spans
     )
 

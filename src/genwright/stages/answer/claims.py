@@ -7,7 +7,7 @@ from typing import Any
 from genwright.core import ClaimDraft, Derivation
 from genwright.systems.grounded.cases import HOLDS
 
-SECONDS = ("embed", "bm25", "dense", "fuse", "read", "match", "sentences", "extract", "generate", "check")
+SECONDS = ("embed", "bm25", "dense", "fuse", "read", "sentences", "extract", "generate", "check")
 
 
 def answer_claims(config: Any, /, *, with_model: bool) -> list[ClaimDraft]:

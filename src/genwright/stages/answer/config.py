@@ -67,7 +67,7 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
 STAGE = StageSpec(
     name="answer",
     order=55,
-    version="2",
+    version="1",
     config=AnswerConfig,
     run="genwright.stages.answer.run:run",
     inputs=("dataset", "index", "encoder", "questions"),

@@ -7,28 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from genwright.systems.grounded.extract import SIGNALS as OF_A_SENTENCE
 from genwright.systems.grounded.extract import Candidate
 from genwright.systems.grounded.words import content
 from genwright.systems.retrieval.passage import Passage, Retrieved
 
 Floats = NDArray[np.float64]
 
-SIGNALS = (
-    "best_cosine", "bm25_per_word", "words_found", "together", "words_in_heading", "passage_matched",
-    "sentence_matched", "first_score", "ahead_of_second", "ahead_of_others",
-)  # fmt: skip
+SIGNALS = ("best_cosine", "bm25_per_word", "words_found", "together", "words_in_heading", "sentence_cosine")
 READ = 3
-OTHERS = slice(1, 5)
-SENTENCE, PASSAGE = OF_A_SENTENCE.index("matched"), OF_A_SENTENCE.index("passage_matched")
 
 
 def signals(retrieved: Retrieved, found: Sequence[Candidate], /) -> Floats:
     """What tells whether the answer is among the passages, in the order of `SIGNALS`.
 
     `words_found` is the largest share of the question's words in one of the first passages, `together` the largest
-    product of that share and the cosine: a passage that has the words and the meaning. `..._matched` is how near the
-    question's tokens come to those of one passage, and of one sentence.
+    product of that share and the cosine: a passage that has the words and the meaning.
     """
     wanted = content(retrieved.query)
     size = max(len(wanted), 1)
@@ -36,8 +29,6 @@ def signals(retrieved: Retrieved, found: Sequence[Candidate], /) -> Floats:
     best = retrieved.passages[0] if retrieved.passages else None
     heading = content(" ".join((best.title, *best.path))) if best else frozenset()
     both = (share * (one.cosine or 0.0) for share, one in zip(shares, retrieved.passages, strict=True))
-    scores = [one.score for one in retrieved.passages] or [0.0]
-    others = scores[OTHERS] or [0.0]
     return np.array(
         [
             retrieved.best_cosine,
@@ -45,11 +36,7 @@ def signals(retrieved: Retrieved, found: Sequence[Candidate], /) -> Floats:
             max(shares[:READ], default=0.0),
             max(both, default=0.0),
             len(wanted & heading) / size,
-            max((one.signals[PASSAGE] for one in found), default=0.0),
-            max((one.signals[SENTENCE] for one in found), default=0.0),
-            scores[0],
-            scores[0] - others[0],
-            scores[0] - sum(others) / len(others),
+            max((one.signals[0] for one in found), default=0.0),
         ],
         dtype=np.float64,
     )

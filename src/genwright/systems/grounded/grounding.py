@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from genwright.core import CapabilityError, Config
+from genwright.core import Config
 from genwright.systems.grounded import confidence, extract, support
 from genwright.systems.grounded.config import AnsweringConfig
 from genwright.systems.grounded.logistic import Logistic
@@ -14,7 +14,6 @@ from genwright.systems.prompts import Prompt
 from genwright.systems.stored import read_stored, write_stored
 
 NAME = "grounding.json"
-FORMAT = 2  # 1: sentences and confidence by other signals
 
 
 class Grounding(Config):
@@ -36,7 +35,7 @@ class Grounding(Config):
 
 def write_grounding(grounding: Grounding, /, *, folder: Path) -> None:
     """Writes `grounding.json`; equal settings give equal bytes."""
-    body = {"format": FORMAT, **grounding.model_dump(mode="json")}
+    body = {"format": 1, **grounding.model_dump(mode="json")}
     write_stored(body, folder / NAME)
 
 
@@ -45,12 +44,6 @@ def read_grounding(folder: Path, /) -> Grounding:
 
     Raises:
         IntegrityError: there are none, or they cannot be read.
-        CapabilityError: they were calibrated for other signals.
     """
     values = read_stored(folder / NAME)
-    if values.get("format") != FORMAT:
-        raise CapabilityError(
-            f"{folder / NAME} has the format {values.get('format')}, and {FORMAT} is read here: its signals are others",
-            hint="run the stage answer again",
-        )
     return Grounding.parse({name: value for name, value in values.items() if name != "format"}, where=NAME)

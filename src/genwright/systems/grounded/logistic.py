@@ -61,41 +61,6 @@ class Logistic(Config):
             bias=round(float(model.intercept_[0]), 9),
         )  # fmt: skip
 
-    @classmethod
-    def fit_choice(
-        cls, signals: Sequence[str], groups: Sequence[tuple[Floats, NDArray[np.bool_]]], *, penalty: float
-    ) -> Self:
-        """Of each group (rows, which of them are right) the share of the right ones is made large by `logits`.
-
-        A conditional logit, with an L2 of `penalty` / 2. Rows of one group compete with each other alone, so that what
-        its rows have in common carries no weight. Source: McFadden 1974.
-
-        Raises:
-            DataError: no group has both right and wrong rows.
-        """
-        from scipy.optimize import minimize  # type: ignore[import-untyped]
-
-        used = [(rows, right) for rows, right in groups if right.any() and not right.all()]
-        if not used:
-            raise DataError("calibration needs groups with right and wrong examples", hint="add questions")
-        everything = np.vstack([rows for rows, _ in used])
-        means, scales = everything.mean(axis=0), np.maximum(everything.std(axis=0), LEAST_SCALE)
-        standard = [((rows - means) / scales, right) for rows, right in used]
-
-        def loss(weights: Floats) -> tuple[float, Floats]:
-            value, slope = penalty * float(weights @ weights) / 2, penalty * weights
-            for rows, right in standard:
-                logits = rows @ weights
-                shares = np.exp(logits - logits.max())
-                chosen = shares * right
-                value += float(np.log(shares.sum()) - np.log(chosen.sum()))
-                slope = slope + shares @ rows / shares.sum() - chosen @ rows / chosen.sum()
-            return value, slope
-
-        found = minimize(loss, np.zeros(len(signals)), jac=True, method="L-BFGS-B").x
-        rounded = [tuple(round(float(value), 9) for value in part) for part in (means, scales, found)]
-        return cls(signals=tuple(signals), means=rounded[0], scales=rounded[1], weights=rounded[2], bias=0.0)
-
     def logits(self, rows: Floats, /) -> Floats:
         """Log-odds of each row (n, signals)."""
         standard = (rows - np.array(self.means)) / np.array(self.scales)

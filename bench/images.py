@@ -21,6 +21,7 @@ CODES = '{kind="latent", prior="autoregressive", autoencoder={quantiser="vq", wi
 CELLS = {
     "VAE": ('{kind="vae", width=24, d_latent=24}', "", 8),
     "flow in the latent": (FLOW, "2.5", 10),
+    "flow in the latent, guidance 3": (FLOW, "3", 10),
     "VQ and autoregression": (CODES, "2", 15),
     "GAN in the latent": ('{kind="latent", prior="gan", autoencoder={width=24}}', "", 20),
 }

@@ -1,6 +1,5 @@
 """An answer from documents in the forms of the API: whole or streamed, as a chat or as a response."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from genwright.serve.grounded_wire import (
 from genwright.serve.metrics import Metrics
 from genwright.serve.problems import error_body
 from genwright.serve.response_frame import Event, ResponseFrame
-from genwright.serve.wire import Envelope, chat_delta, usage
+from genwright.serve.wire import Envelope, chat_delta, encode, usage
 from genwright.systems.grounded.answer import Found, GroundedAnswer, Sentence
 
 NOTHING_DRAWN = SamplingConfig(temperature=0.0)
@@ -78,11 +77,11 @@ class GroundedChat(Told):
         """Sources first, then a chunk per sentence, then how the answer was come by."""
         try:
             async for chunk in self._chunks():
-                yield f"data: {json.dumps(chunk, ensure_ascii=False, separators=(',', ':'))}\n\n"
+                yield f"data: {encode(chunk)}\n\n"
             yield "data: [DONE]\n\n"
         except GenwrightError as error:
             body = error_body(error.message, kind="server_error", code=error.code)
-            yield f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n"
+            yield f"data: {encode(body)}\n\n"
         finally:
             self.asked.cancelled = True
 

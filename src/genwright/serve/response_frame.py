@@ -3,7 +3,6 @@
 Source: Open Responses, 2026-04-24 (openresponses.org): objects, and the order of a stream's events.
 """
 
-import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +13,7 @@ from genwright.core.errors import GenwrightError
 from genwright.families import SamplingConfig
 from genwright.serve.response_items import FlatChoice
 from genwright.serve.response_schemas import ResponsesRequest
+from genwright.serve.wire import encode
 
 TEXT = {"type": "text"}
 Event = tuple[str, dict[str, Any]]
@@ -147,5 +147,5 @@ def text_part(text: str, annotations: Sequence[Body] = (), /) -> Body:
 
 def event_text(name: str, body: Body, /) -> str:
     """One server-sent event."""
-    text = json.dumps({"type": name, **body}, ensure_ascii=False, separators=(",", ":"))
+    text = encode({"type": name, **body})
     return f"event: {name}\ndata: {text}\n\n"

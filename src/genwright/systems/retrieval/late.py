@@ -6,10 +6,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genwright.nets.encoder.protocol import Encoder, Matrix, TokenVectors
 
@@ -19,16 +17,9 @@ KEPT_TOKENS = 200_000
 
 @dataclass(frozen=True)
 class Matched:
-    """How near each token of a question (rows) is to each token of a text (columns).
-
-    `spans` are the characters of each column, counted from the start of the text; those of a header are negative.
-    `asked` is the vector of the whole question, `vectors` are those of the text's tokens.
-    """
+    """How near each token of a question (rows) is to each token of a text (columns)."""
 
     cosines: Matrix
-    spans: np.ndarray[tuple[int, int], np.dtype[np.int64]]
-    asked: Matrix
-    vectors: NDArray[Any]
 
     @property
     def nearest(self) -> Matrix:
@@ -40,19 +31,6 @@ class Matched:
         """The mean over the question's tokens (MaxSim). Source: Khattab and Zaharia, SIGIR 2020, over their number."""
         nearest = self.nearest
         return float(nearest.mean()) if len(nearest) else 0.0
-
-    @property
-    def cosine(self) -> float:
-        """Of the whole question with the mean of the text's tokens, each read with what stands around it."""
-        if not len(self.vectors):
-            return 0.0
-        mean = self.vectors.astype(np.float32).mean(axis=0)
-        return float(mean @ self.asked) / max(float(np.linalg.norm(mean)), 1e-9)
-
-    def within(self, start: int, end: int, /) -> Matched:
-        """The same against a part of the text."""
-        inside = (self.spans[:, 0] >= start) & (self.spans[:, 1] <= end)
-        return Matched(self.cosines[:, inside], self.spans[inside], self.asked, self.vectors[inside])
 
 
 class LateInteraction:
@@ -69,12 +47,8 @@ class LateInteraction:
     def match(self, question: str, texts: Sequence[tuple[str, str]], /) -> list[Matched]:
         """Each (header, text) against the words of the question; the header counts as part of the text."""
         words = self._words(question)
-        (asked,) = self._encoder.embed([question], role="query")
         found = self._vectors([f"{header}\n{text}" if header else text for header, text in texts])
-        return [
-            Matched(words @ one.vectors.astype(np.float32).T, one.spans - _length(header), asked, one.vectors)
-            for (header, _), one in zip(texts, found, strict=True)
-        ]
+        return [Matched(words @ one.vectors.astype(np.float32).T) for one in found]
 
     def _words(self, question: str) -> Matrix:
         (one,) = self._encoder.tokens([question], role="query")
@@ -101,7 +75,3 @@ class LateInteraction:
             while self._num_held > self._most and self._held:
                 _, old = self._held.popitem(last=False)
                 self._num_held -= len(old.spans)
-
-
-def _length(header: str) -> int:
-    return len(header) + 1 if header else 0

@@ -75,11 +75,7 @@ def _parts(file: SourceFile, source: TableSourceConfig) -> Iterator[pa.Table]:
 def _dated(table: pa.Table, file: SourceFile, source: TableSourceConfig, *, first: int) -> pa.Table:
     """The table with the columns of `dates` read as they are written."""
     for name, written in source.dates.items():
-        if name not in table.column_names:
-            raise DataError(
-                f"{file.path} has no column '{name}' (it has: {', '.join(table.column_names)})",
-                hint="correct dates of data.sources",
-            )
+        _refuse_unknown(name, table, file, hint="correct dates of data.sources")
         texts = table.column(name).cast(pa.string())
         times = pc.strptime(texts, format=written, unit="us", error_is_null=True)
         wrong = pc.and_(times.is_null(), texts.is_valid())
@@ -93,6 +89,11 @@ def _dated(table: pa.Table, file: SourceFile, source: TableSourceConfig, *, firs
         times = times.cast(pa.date32()) if whole_days else times
         table = table.set_column(table.column_names.index(name), name, times)
     return table
+
+
+def _refuse_unknown(name: str, table: pa.Table, file: SourceFile, *, hint: str) -> None:
+    if name not in table.column_names:
+        raise DataError(f"{file.path} has no column '{name}' (it has: {', '.join(table.column_names)})", hint=hint)
 
 
 def _refuse_other_delimiter(path: Path, delimiter: str) -> None:
@@ -195,11 +196,7 @@ def _alike(table: pa.Table, types: dict[str, pa.DataType], file: SourceFile) -> 
 def _named(table: pa.Table, file: SourceFile, source: TableSourceConfig, *, first: int) -> pa.Table:
     apart = {name for name in (source.id_column, source.group_column) if name}
     for name in (*source.columns, *source.drop, *sorted(apart)):
-        if name not in table.column_names:
-            raise DataError(
-                f"{file.path} has no column '{name}' (it has: {', '.join(table.column_names)})",
-                hint="correct columns, drop, id_column or group_column of data.sources",
-            )
+        _refuse_unknown(name, table, file, hint="correct columns, drop, id_column or group_column of data.sources")
     kept = [name for name in source.columns or table.column_names if name not in apart and name not in source.drop]
     if not kept:
         raise DataError(f"{file.path} has no column left", hint="correct columns and drop of data.sources")

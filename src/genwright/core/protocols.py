@@ -113,8 +113,9 @@ class RowCodec(Protocol):
     `save` writes `codec.json` with the registered `kind`.
     `encode_given` takes rows of which some cells are null, meaning unknown, and marks what is known. `units` is the
     natural size of each sample, by which likelihoods are divided, and `unit` names it ("row", "dimension", "cell").
-    A codec may have `with_keys(rows)`: all decoded rows of one answer, each with a key of its own; and where encoding
-    loses something, `decode_given(encoded, rows)`, which decodes and puts what was given back.
+    A codec may have `with_keys(rows)`: all decoded rows of one answer, each with a key of its own; where encoding
+    loses something, `decode_given(encoded, rows)`, which decodes and puts what was given back; and `copies(rows)`,
+    batches of the same rows in other forms (in other keys), which training alone sees besides.
     """
 
     representation: Representation

@@ -122,3 +122,21 @@ def test_the_text_of_a_tune_is_that_of_its_notes():
     for text in TUNES.column("tune").to_pylist():
         notes, bars = notes_of_tune(text)
         assert text_of_tune(notes, bars=bars) == text
+
+
+@pytest.mark.parametrize("rows", [WINDOWS, TUNES])
+def test_copies_are_the_rows_at_other_pitches(rows, tmp_path):
+    codec = MusicTokens.fit(MusicTokensConfig(transpose_up_to=2), rows=[rows])
+    codec.save(tmp_path)
+    back = load_codec(tmp_path)
+    decoded = [back.decode(batch) for batch in back.copies(rows)]
+    assert codec.decode(codec.encode(rows)).equals(rows)
+    for semitones, copy in zip((-2, -1, 1, 2), decoded, strict=True):
+        for name in rows.column_names:
+            for one, other in zip(rows[name].to_pylist(), copy[name].to_pylist(), strict=True):
+                moved = [str(int(word) + semitones) if word.isdecimal() else word for word in one.split()]
+                assert other.split() == moved
+
+
+def test_there_are_no_copies_unless_they_are_asked_for():
+    assert not list(MusicTokens.fit(MusicTokensConfig(), rows=[WINDOWS]).copies(WINDOWS))

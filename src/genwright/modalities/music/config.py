@@ -39,9 +39,13 @@ class MusicMetricsConfig(Config):
 
 
 class MusicTokensConfig(Config):
-    """Windows as a grid of cells (step by step, from the highest voice to the lowest), tunes as sequences of events."""
+    """Windows as a grid of cells (step by step, from the highest voice to the lowest), tunes as sequences of events.
+
+    With `transpose_up_to`, training also sees every piece so many semitones higher and lower; nothing else does.
+    """
 
     kind: Literal["music-tokens"] = "music-tokens"
+    transpose_up_to: int = Field(default=0, ge=0, le=12)
 
 
 class MusicRollConfig(Config):

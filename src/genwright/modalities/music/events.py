@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,8 @@ from numpy.typing import NDArray
 from genwright.core import DataError
 from genwright.core.digest import canonical_json
 from genwright.core.protocols import Encoded, Representation, TokenShape
+from genwright.modalities.music.tunes import transposed
+from genwright.modalities.music.voices import shifts
 from genwright.modalities.sequences import padded, partly_known, sequences_of
 
 GAP = "?"
@@ -29,9 +30,10 @@ class EventCodec:
     representation: Representation = "tokens"
     unit = "event"
 
-    def __init__(self, words: Sequence[str], *, context_tokens: int) -> None:
+    def __init__(self, words: Sequence[str], *, context_tokens: int, transpose_up_to: int = 0) -> None:
         self._words = tuple(words)
         self._ids = {word: at for at, word in enumerate(self._words)}
+        self._transpose_up_to = transpose_up_to
         total = len(self._words)
         self._shape = TokenShape(total + 2, total, total + 1, context_tokens)
 
@@ -41,32 +43,37 @@ class EventCodec:
         return self._shape
 
     @classmethod
-    def fit(cls, rows: Iterable[pa.Table], /) -> Self:
-        """The words of the train split.
+    def fit(cls, rows: Iterable[pa.Table], /, *, transpose_up_to: int = 0) -> Self:
+        """The words of the train split, with those of the copies.
 
         Raises:
             DataError: there is no tune.
         """
-        counts: Counter[str] = Counter()
+        words: set[str] = set()
         longest = 0
         for table in rows:
             for text in table.column("tune").to_pylist():
-                words = text.split()
-                longest = max(longest, len(words))
-                counts.update(words)
-        if not counts:
+                longest = max(longest, len(found := text.split()))
+                words.update(found)
+        if not words:
             raise DataError("there is no tune to fit a codec to", hint="look at what the data stage dropped")
-        return cls(sorted(counts), context_tokens=longest + 1)
+        moved = {transposed(word, by) for word in words for by in shifts(transpose_up_to)}
+        return cls(sorted(words | moved), context_tokens=longest + 1, transpose_up_to=transpose_up_to)
 
     def encode(self, rows: pa.Table) -> Encoded:
         """(n, longest) ids, and how many of each row count."""
         return padded(self._sequences(rows), width=self._shape.context_tokens - 1)
 
-    def _sequences(self, rows: pa.Table) -> list[list[int]]:
-        texts = rows.column("tune").to_pylist()
+    def copies(self, rows: pa.Table) -> Iterator[Encoded]:
+        """The tunes at other pitches, one batch for each: training is on them, too."""
+        for semitones in shifts(self._transpose_up_to):
+            yield padded(self._sequences(rows, semitones), width=self._shape.context_tokens - 1)
+
+    def _sequences(self, rows: pa.Table, semitones: int = 0) -> list[list[int]]:
+        texts = [[transposed(word, semitones) for word in text.split()] for text in rows.column("tune").to_pylist()]
         # Longer tunes than any of train are cut off there: the model has no position beyond.
         most = self._shape.context_tokens - 1
-        return [[self._ids[word] for word in text.split() if word in self._ids][:most] for text in texts]
+        return [[self._ids[word] for word in words if word in self._ids][:most] for words in texts]
 
     def encode_given(self, rows: pa.Table) -> Encoded:
         """Ids of what is given, which stands after the begin mark; a word `?`, and a null tune, is unknown.
@@ -98,5 +105,7 @@ class EventCodec:
 
     def save(self, folder: Path) -> None:
         """Writes `codec.json`."""
-        body = {"words": list(self._words), "context_tokens": self._shape.context_tokens}
+        body: dict[str, Any] = {"words": list(self._words), "context_tokens": self._shape.context_tokens}
+        if self._transpose_up_to:
+            body["transpose_up_to"] = self._transpose_up_to
         (folder / "codec.json").write_bytes(canonical_json({"kind": "music-tokens", "events": body}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +14,16 @@ from genwright.core import DataError
 from genwright.core.digest import canonical_json
 from genwright.core.protocols import Encoded, Representation, TokenShape
 from genwright.modalities.music.piece import VOICES
-from genwright.modalities.music.voices import REST, UNKNOWN, from_text, matrix_of, pitches_of, table_of
+from genwright.modalities.music.voices import (
+    MOST_PITCH,
+    REST,
+    UNKNOWN,
+    from_text,
+    matrix_of,
+    pitches_of,
+    shifts,
+    table_of,
+)
 
 
 class GridCodec:
@@ -27,8 +36,9 @@ class GridCodec:
     representation: Representation = "tokens"
     unit = "cell"
 
-    def __init__(self, lows: Sequence[int], highs: Sequence[int], *, num_steps: int) -> None:
+    def __init__(self, lows: Sequence[int], highs: Sequence[int], *, num_steps: int, transpose_up_to: int = 0) -> None:
         self._lows, self._highs, self._num_steps = np.array(lows), np.array(highs), num_steps
+        self._transpose_up_to = transpose_up_to
         self._counts = 2 * (self._highs - self._lows + 1) + 1
         self._firsts = np.concatenate(([0], np.cumsum(self._counts)[:-1]))
         total = int(self._counts.sum())
@@ -46,8 +56,8 @@ class GridCodec:
         return tuple(zip(self._lows.tolist(), self._highs.tolist(), strict=True))
 
     @classmethod
-    def fit(cls, rows: Iterable[pa.Table], /) -> Self:
-        """The range of each voice.
+    def fit(cls, rows: Iterable[pa.Table], /, *, transpose_up_to: int = 0) -> Self:
+        """The range of each voice, with that of the copies.
 
         Raises:
             DataError: a voice is silent throughout, or windows differ in length.
@@ -63,7 +73,8 @@ class GridCodec:
                 f"windows have {sorted(lengths)} steps and voices reach up to {highs.tolist()}",
                 hint="all windows need one length, and each voice a note",
             )
-        return cls(lows.tolist(), highs.tolist(), num_steps=lengths.pop())
+        lows, highs = np.maximum(lows - transpose_up_to, 0), np.minimum(highs + transpose_up_to, MOST_PITCH)
+        return cls(lows.tolist(), highs.tolist(), num_steps=lengths.pop(), transpose_up_to=transpose_up_to)
 
     def encode(self, rows: pa.Table) -> Encoded:
         """(n, steps x 4) ids.
@@ -74,6 +85,12 @@ class GridCodec:
         steps = matrix_of(rows)
         self._check_length(steps.shape[2])
         return Encoded(self._ids(steps))
+
+    def copies(self, rows: pa.Table) -> Iterator[Encoded]:
+        """The windows at other pitches, one batch for each: training is on them, too."""
+        steps = matrix_of(rows)
+        for semitones in shifts(self._transpose_up_to):
+            yield Encoded(self._ids(np.where(steps > 0, steps + 2 * semitones, steps)))
 
     def encode_given(self, rows: pa.Table) -> Encoded:
         """Ids of what is known; a voice that is null or not there is unknown, and so is a step `?`.
@@ -135,6 +152,8 @@ class GridCodec:
     def save(self, folder: Path) -> None:
         """Writes `codec.json`."""
         body = {"lows": self._lows.tolist(), "highs": self._highs.tolist(), "num_steps": self._num_steps}
+        if self._transpose_up_to:
+            body["transpose_up_to"] = self._transpose_up_to
         (folder / "codec.json").write_bytes(canonical_json({"kind": "music-tokens", "grid": body}))
 
 

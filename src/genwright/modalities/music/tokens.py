@@ -25,13 +25,12 @@ class MusicTokens:
         Raises:
             DataError: there is no sample, or it holds both windows and tunes.
         """
-        del config
         tables = iter(rows)
         first = next(tables, None)
         if first is None:
             raise DataError("there is no sample to fit a codec to", hint="look at what the data stage dropped")
         chosen = EventCodec if "tune" in first.column_names else GridCodec
-        return chosen.fit(chain([first], tables))
+        return chosen.fit(chain([first], tables), transpose_up_to=config.transpose_up_to)
 
     @staticmethod
     def load(folder: Path) -> GridCodec | EventCodec:

@@ -35,6 +35,16 @@ def text_of_tune(notes: Sequence[Note], /, *, bars: Sequence[int]) -> str:
     return " ".join(words)
 
 
+def transposed(word: str, semitones: int, /) -> str:
+    """A word of a tune so many semitones higher; what is no pitch, or would be none then, stays.
+
+    >>> [transposed(word, 2) for word in (":24", "67", "|")]
+    [':24', '69', '|']
+    """
+    pitch = int(word) + semitones if word.isdecimal() else -1
+    return str(pitch) if 0 <= pitch <= MOST_PITCH else word
+
+
 def notes_of_tune(text: str, /) -> tuple[list[Note], list[int]]:
     """The notes, and the ticks at which bars begin.
 

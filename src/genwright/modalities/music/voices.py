@@ -21,6 +21,15 @@ REST, UNKNOWN = 0, -1
 MOST_PITCH = 127
 
 
+def shifts(most: int, /) -> list[int]:
+    """Semitones up and down, without 0.
+
+    >>> shifts(2)
+    [-2, -1, 1, 2]
+    """
+    return [by for by in range(-most, most + 1) if by]
+
+
 def attack(pitch: int, /) -> int:
     """The number of a note that begins."""
     return 2 * pitch + 1

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genwright.core import ClaimDraft, Context, Derivation, SpecError
-from genwright.modalities.dataset import read_split
+from genwright.modalities.dataset import num_rows, read_split
 from genwright.stages.train.shape import Resolved
 from genwright.trainer import PrivacyConfig, distributed
 from genwright.trainer.poisson import PoissonRows
@@ -27,6 +27,11 @@ def mechanism_of(resolved: Resolved, feed: RowFeed, context: Context, /) -> Mech
         return None
     if distributed.world_size() > 1:
         raise SpecError("private training runs in one process", hint="run without torchrun, or without privacy")
+    if len(feed) != num_rows(context.inputs["dataset"].path, split="train"):
+        raise SpecError(
+            "the codec makes copies of training rows, which private training would count as others",
+            hint="fit.codec.transpose_up_to = 0",
+        )
     owners = _groups(context) if privacy.unit == "group" else np.arange(len(feed))
     num_units = len(np.unique(owners))
     if privacy.delta * num_units >= 1.0:

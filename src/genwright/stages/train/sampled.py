@@ -54,6 +54,8 @@ def _stored(split: str, codec: RowCodec, context: Context) -> Encoded:
             for table in read_tables(dataset.path, split=split):
                 task.advance(len(table))
                 yield codec.encode(table)
+                if split == "train" and hasattr(codec, "copies"):
+                    yield from codec.copies(table)
 
     key = f"{dataset.digest} {context.inputs['codec'].digest}"
     return store_rows(split, encoded=encoded(), folder=context.checkpoints / "rows", key=key)

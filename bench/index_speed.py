@@ -3,8 +3,9 @@
 python bench/index_speed.py [PEERS_PYTHON]    an interpreter with langchain-chroma, langchain-huggingface and
                                               langchain-text-splitters; without it the peer is left out
 
-The corpus is CPython's own topics, both with the same MiniLM. Importing and loading the model are not counted. The
-large index holds 100,000 chunks: those of the topics again and again, words shuffled and vectors moved a little.
+The corpus is CPython's own topics, both with the same MiniLM. Importing and loading the model are not counted. A search
+alone has the question's vector at hand. The large index holds 100,000 chunks: those of the topics again and again,
+words shuffled and vectors moved a little.
 """
 
 from __future__ import annotations
@@ -128,6 +129,22 @@ class Moved:
         return self._encoder.cut(text)
 
 
+class Known:
+    """An encoder that has the vectors of its questions at hand: a search with it is a search alone."""
+
+    def __init__(self, encoder: Encoder, questions: Sequence[str]) -> None:
+        self._encoder = encoder
+        self.vectors = dict(zip(questions, encoder.embed(questions, role="query"), strict=True))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def embed(self, texts: Sequence[str], /, *, role: str = "document") -> Any:
+        """The vectors of questions that it knows."""
+        assert role == "query"
+        return [self.vectors[text] for text in texts]
+
+
 def pieces_of(documents: Sequence[Document], encoder: Encoder) -> list[str]:
     """The texts of all chunks."""
     return [
@@ -166,15 +183,16 @@ def nearest(engine: Any, vector: Any) -> set[int]:
 def searched(folder: Path, encoder: Encoder, engine: str, cache: Path) -> dict[str, float]:
     """Medians in CPU milliseconds over the questions of the recipe: with and without embedding, and recall."""
     questions = [json.loads(line)["question"] for line in QUESTIONS.read_text(encoding="utf-8").splitlines()]
-    index = Index.open(folder, encoder=encoder, cache=cache, config=SearchConfig(engine=engine))  # type: ignore[arg-type]
-    index.search_many(questions[:10])
-    whole = [timed(lambda text=text: index.search(text)) for text in questions]  # type: ignore[misc]
-    embed = [timed(lambda text=text: encoder.embed([text], role="query")) for text in questions]  # type: ignore[misc]
-    alone = [a - b for a, b in zip(whole, embed, strict=True)]
-    vectors = encoder.embed(questions, role="query")
+    known = Known(encoder, questions)
+    costs = {}
+    for name, one in (("whole", encoder), ("alone", known)):
+        index = Index.open(folder, encoder=one, cache=cache, config=SearchConfig(engine=engine))  # type: ignore[arg-type]
+        index.search_many(questions[:10])
+        spent = [timed(lambda index=index, text=text: index.search(text)) for text in questions]  # type: ignore[misc]
+        costs[name] = 1000 * statistics.median(spent)
     exact = index._dense.exact if engine != "exact" else index._dense  # type: ignore[union-attr]
-    recall = statistics.mean(len(nearest(index._dense, v) & nearest(exact, v)) / 10 for v in vectors)
-    return {"whole": 1000 * statistics.median(whole), "alone": 1000 * statistics.median(alone), "recall": recall}
+    recall = statistics.mean(len(nearest(index._dense, v) & nearest(exact, v)) / 10 for v in known.vectors.values())
+    return costs | {"recall": recall}
 
 
 def main() -> None:

@@ -224,10 +224,13 @@ class Index:
         held = {row for row, _ in dense}
         rows = [row for row, _ in bm25 if row not in held]
         owners = self.snapshot.owners
+        if not rows:
+            return dense
         starts, ends = (np.searchsorted(owners, rows, side=side) for side in ("left", "right"))
-        matrix = self._dense.matrix
-        best = [float((matrix[start:end] @ vector).max()) for start, end in zip(starts, ends, strict=True)]
-        return [*dense, *zip(rows, best, strict=True)]
+        firsts = np.concatenate(([0], np.cumsum(ends - starts)[:-1]))  # of each row among all parts that are compared
+        parts = np.arange((ends - starts).sum()) + np.repeat(starts - firsts, ends - starts)
+        best = np.maximum.reduceat(self._dense.matrix[parts] @ vector, firsts)
+        return [*dense, *zip(rows, best.tolist(), strict=True)]
 
     def _fused(self, dense: Found, bm25: Found) -> Found:
         if self.config.fusion == "bm25":

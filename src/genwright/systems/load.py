@@ -45,5 +45,9 @@ def _loaded(manifest: Manifest, *, locate: Callable[[str], Path], device: str) -
 
 def _grounded(manifest: GroundedManifest, *, locate: Callable[[str], Path], device: str) -> Any:
     model = None if manifest.generator is None else _loaded(manifest.generator, locate=locate, device=device)
+    likely = None
+    if manifest.reader is not None:
+        reader = load_reference("genwright.systems.question_likelihood:QuestionLikelihood", extra="train")
+        likely = reader.load(locate(manifest.reader.model), locate(manifest.reader.codec), device=device)
     system = load_reference("genwright.systems.grounded.system:GroundedSystem", extra="rag")
-    return system.load(manifest, locate=locate, model=model)
+    return system.load(manifest, locate=locate, model=model, likely=likely)

@@ -71,10 +71,18 @@ class Manifest(Config):
         return values
 
 
+class ReaderManifest(Config):
+    """The language model that a search asks how likely questions are: digests of its artifacts."""
+
+    model: str = Field(pattern=DIGEST)
+    codec: str = Field(pattern=DIGEST)
+
+
 class GroundedManifest(Config):
     """One system that answers from documents. `index`, `encoder` and `grounding` are digests of artifacts.
 
-    `generator` is the language model that writes its answers, None where they are sentences of the documents.
+    `generator` is the language model that writes its answers, None where they are sentences of the documents; `reader`
+    the one that its search asks, None where it asks none.
     """
 
     format: Literal[1] = 1
@@ -84,6 +92,15 @@ class GroundedManifest(Config):
     encoder: str = Field(pattern=DIGEST)
     grounding: str = Field(pattern=DIGEST)
     generator: Manifest | None = None
+    reader: ReaderManifest | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_an_empty_reader(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Systems of before there were readers keep their digest."""
+        values: dict[str, Any] = dump(self)
+        if values.get("reader") is None:
+            values.pop("reader", None)
+        return values
 
 
 AnyManifest = Manifest | GroundedManifest
@@ -93,7 +110,8 @@ def parts_of(manifest: AnyManifest, /) -> dict[str, str]:
     """The digests of all artifacts that the system is made of, by what they are in it."""
     if isinstance(manifest, GroundedManifest):
         generator = {} if manifest.generator is None else parts_of(manifest.generator)
-        return generator | {name: getattr(manifest, name) for name in ("index", "encoder", "grounding")}
+        reader = {} if manifest.reader is None else manifest.reader.model_dump()
+        return reader | generator | {name: getattr(manifest, name) for name in ("index", "encoder", "grounding")}
     named = {name: getattr(manifest, name) for name in ("model", "draft", "codec", "prompt")}
     return {name: digest for name, digest in named.items() if digest is not None}
 

@@ -7,8 +7,17 @@ from typing import Any
 from genwright.core import Context
 from genwright.core.digest import entries_digest, folder_entries
 from genwright.families import SamplingConfig
-from genwright.systems import GroundedManifest, Manifest, backend_of, load_system, write_manifest
+from genwright.systems import (
+    GroundedManifest,
+    Manifest,
+    ReaderManifest,
+    backend_of,
+    load_system,
+    write_manifest,
+)
 from genwright.systems.grounded.grounding import Grounding, write_grounding
+from genwright.systems.retrieval.config import SearchConfig
+from genwright.systems.retrieval.snapshot import Snapshot
 
 
 def make_system(grounding: Grounding, context: Context, /, *, name: str, keep: bool = False) -> Any:
@@ -21,11 +30,20 @@ def make_system(grounding: Grounding, context: Context, /, *, name: str, keep: b
         encoder=context.inputs["encoder"].digest,
         grounding=digest,
         generator=None if grounding.generator is None else _generator(context),
+        reader=_reader(context),
     )
     place = context.folder(name)
     write_manifest(manifest, folder=place)
     paths = {artifact.digest: artifact.path for artifact in context.inputs.values()} | {digest: folder}
     return load_system(place, locate=paths.__getitem__, device=context.device)
+
+
+def _reader(context: Context) -> ReaderManifest | None:
+    """The language model, where the index is searched with it."""
+    settings = Snapshot(context.inputs["index"].path).facts.settings
+    if SearchConfig.parse(settings.get("search", {}), where="index.search").likelihood == "off":
+        return None
+    return ReaderManifest(model=context.inputs["model"].digest, codec=context.inputs["codec"].digest)
 
 
 def _generator(context: Context) -> Manifest:

@@ -15,7 +15,7 @@ from genwright.modalities.document.document import Chunk, Document
 from genwright.nets.encoder import Encoder
 from genwright.stages.index.config import STAGE
 from genwright.systems.retrieval.config import SearchConfig
-from genwright.systems.retrieval.index import Index
+from genwright.systems.retrieval.index import Index, Reranker
 from genwright.systems.retrieval.snapshot import write_snapshot
 from genwright.systems.retrieval.store import Cutting, Store
 
@@ -70,6 +70,8 @@ def tidy(context: Context, /) -> None:
             store.compact()
 
 
-def opened(folder: Path, search: SearchConfig, /, *, encoder: Encoder, context: Context) -> Index:
+def opened(
+    folder: Path, search: SearchConfig, /, *, encoder: Encoder, context: Context, likely: Reranker | None = None
+) -> Index:
     """The index in a folder, its derived files in scratch."""
-    return Index.open(folder, encoder=encoder, cache=context.scratch / "derived", config=search)
+    return Index.open(folder, encoder=encoder, cache=context.scratch / "derived", config=search, likely=likely)

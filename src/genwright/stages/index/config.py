@@ -90,6 +90,11 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
             "index.questions.by_model has a language model write questions, and the project has none",
             hint="add a [base] section, or by_model = 0",
         )
+    if configs["index"].search.likelihood == "on" and "base" not in configs:  # type: ignore[attr-defined]
+        raise CapabilityError(
+            "index.search.likelihood has a language model say how likely questions are, and the project has none",
+            hint="add a [base] section, or likelihood = 'off'",
+        )
 
 
 def fingerprint(config: IndexConfig, root: Path) -> str:
@@ -113,7 +118,7 @@ def _digests(path: str, root: Path) -> list[list[str]]:
 STAGE = StageSpec(
     name="index",
     order=42,
-    version="2",
+    version="3",
     config=IndexConfig,
     run="genwright.stages.index.run:run",
     inputs=("dataset",),

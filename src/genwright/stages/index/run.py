@@ -20,11 +20,12 @@ from genwright.stages.index.config import STAGE, IndexConfig
 from genwright.stages.index.places import encoder_folder
 from genwright.stages.index.scoring import METRICS, measures, rank_of, search_all
 from genwright.stages.index.ways import Way, ways_of
-from genwright.systems.retrieval.index import Index
+from genwright.systems.question_likelihood import QuestionLikelihood
+from genwright.systems.retrieval.index import Index, Reranker
 from genwright.systems.retrieval.questions import Question, write_questions
 from genwright.systems.retrieval.snapshot import NAME
 
-ALONE = {"late_interaction": "off"}  # what is compared with is each search by itself
+ALONE = {"late_interaction": "off", "likelihood": "off"}  # what is compared with is each search by itself
 CONTENT = ("id", "group", "chunks", "truncated_tokens", "flagged_chunks")
 
 
@@ -46,14 +47,15 @@ def run(config: IndexConfig, context: Context, /) -> StageResult:
     torch.set_num_threads(int(context.facts.get("threads", torch.get_num_threads())))
     encoder = _encoder(config, context)
     ways = ways_of(config)
+    likely = _likely(config, context)
     built = _build(ways, encoder, context)
-    first = opened(built[ways[0].chunk].folder, ways[0].search, encoder=encoder, context=context)
+    first = opened(built[ways[0].chunk].folder, ways[0].search, encoder=encoder, context=context, likely=likely)
     documents = {one.id: one for one in read_documents(context.inputs["dataset"].path)}
     questions = gather(config.questions, documents, first, context)
     write_questions(context.folder("questions"), questions)
     main = chosen_by(questions)
-    rows, best = _tried(ways, built, questions, main, encoder, context)
-    index = opened(built[best.chunk].folder, best.search, encoder=encoder, context=context)
+    rows, best = _tried(ways, built, questions, main, context, encoder=encoder, likely=likely)
+    index = opened(built[best.chunk].folder, best.search, encoder=encoder, context=context, likely=likely)
     rows += _measured(index, [one for one in questions if one.half == "test"], context)
     rows += [{"row": "document", **one} for one in built[best.chunk].contents]
     _write(rows, context)
@@ -68,6 +70,14 @@ def _encoder(config: IndexConfig, context: Context) -> Encoder:
     folder = context.folder("encoder")
     save_encoder(read_layout(place), folder)
     return load_encoder(folder, precision=config.encoder.precision, device=context.device)
+
+
+def _likely(config: IndexConfig, context: Context) -> Reranker | None:
+    """What says how likely questions are, where the search asks."""
+    if config.search.likelihood == "off":
+        return None
+    model, codec = context.inputs["model"], context.inputs["codec"]
+    return QuestionLikelihood.load(model.path, codec.path, device=context.device)
 
 
 def _build(ways: Sequence[Way], encoder: Encoder, context: Context) -> dict[Any, _Built]:
@@ -85,8 +95,10 @@ def _tried(
     built: Mapping[Any, _Built],
     questions: Sequence[Question],
     main: str,
-    encoder: Encoder,
     context: Context,
+    *,
+    encoder: Encoder,
+    likely: Reranker | None,
 ) -> tuple[list[dict[str, Any]], Way]:
     """Scores of every way on the development half, and the best way."""
     asked = [one for one in questions if one.half == "development"]
@@ -95,7 +107,7 @@ def _tried(
     rows: list[dict[str, Any]] = []
     means: list[float] = []
     for way in ways:
-        index = opened(built[way.chunk].folder, way.search, encoder=encoder, context=context)
+        index = opened(built[way.chunk].folder, way.search, encoder=encoder, context=context, likely=likely)
         found = search_all(index, asked, context, title=f"try {way.name}")
         own = [
             {"row": "development", "way": way.name, **_named(question), **measures(rank_of(question, hit))}

@@ -50,12 +50,21 @@ class GroundedSystem:
 
     @classmethod
     def load(
-        cls, manifest: GroundedManifest, /, *, locate: Callable[[str], Path], model: Any | None = None
+        cls,
+        manifest: GroundedManifest,
+        /,
+        *,
+        locate: Callable[[str], Path],
+        model: Any | None = None,
+        likely: Any | None = None,
     ) -> GroundedSystem:
-        """The system of that manifest; `locate` gives an artifact's folder by its digest, `model` its generator."""
+        """The system of that manifest.
+
+        `locate` gives an artifact's folder by its digest, `model` is its generator, `likely` what its search asks.
+        """
         encoder = load_reference("genwright.nets.encoder:load_encoder", extra="rag")(locate(manifest.encoder))
         opened = load_reference("genwright.systems.retrieval.index:Index", extra="rag").open
-        index = opened(locate(manifest.index), encoder=encoder)
+        index = opened(locate(manifest.index), encoder=encoder, likely=likely)
         grounding = read_grounding(locate(manifest.grounding))
         return cls(index, grounding=grounding, manifest=manifest, model=model)
 

@@ -23,7 +23,10 @@ class SearchConfig(Config):
     many chunks of one section (None: no bound), and with `copies = "once"` the same words are shown once, however many
     documents hold them. With `late_interaction = "on"` the first `late_depth` passages are put in order again, by their
     score and `late_weight` times how near each token of the question comes to some token of the passage: better, and
-    one pass of the encoder for each passage that was not met before. `engine` searches vectors: `exact` scans all of
+    one pass of the encoder for each passage that was not met before. With `likelihood = "on"` the first
+    `likelihood_depth` passages then are, by their score and `likelihood_weight` times the nats per token of the
+    question behind the passage under the project's language model: better again, and one pass of that model for each
+    passage of each question. `engine` searches vectors: `exact` scans all of
     them; `edge` is an approximate index in a file, for 200,000 vectors and more; `postgres` and `qdrant` are servers,
     at `url`.
     """
@@ -38,5 +41,8 @@ class SearchConfig(Config):
     late_interaction: Literal["on", "off"] = "off"
     late_depth: int = Field(default=20, ge=1, le=1000)
     late_weight: float = Field(default=1.5, ge=0.0)
+    likelihood: Literal["on", "off"] = "off"
+    likelihood_depth: int = Field(default=10, ge=1, le=1000)
+    likelihood_weight: float = Field(default=0.3, ge=0.0)
     engine: Engine = "exact"
     url: str | None = None

@@ -35,7 +35,7 @@ BM25_REACH = 10
 
 
 class Reranker(Protocol):
-    """A second look at the first passages: how well each text answers the question."""
+    """A second look at the first passages: how well each text answers the question, or how likely it makes it."""
 
     def __call__(self, query: str, texts: Sequence[str], /) -> Sequence[float]: ...
 
@@ -43,7 +43,8 @@ class Reranker(Protocol):
 class Index:
     """Passages of documents; what `Searcher` asks for.
 
-    `rerank` orders the first `reranked` passages anew where it is given. An index is safe between threads.
+    `likely` says how likely a question is behind each text. `rerank` orders the first `reranked` passages anew where
+    it is given. An index is safe between threads.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Index:
         rerank: Reranker | None = None,
         reranked: int = 20,
         late: LateInteraction | None = None,
+        likely: Reranker | None = None,
     ) -> None:
         if config.fusion != "bm25" and (encoder is None or dense is None):
             raise SpecError(f"a search by '{config.fusion}' needs an encoder", hint="give one, or fusion = 'bm25'")
@@ -71,6 +73,12 @@ class Index:
         self.late = late or (None if encoder is None else LateInteraction(encoder))
         if config.late_interaction == "on" and self.late is None:
             raise SpecError("late interaction needs an encoder", hint="give one, or late_interaction = 'off'")
+        self._likely = likely
+        if config.likelihood == "on" and likely is None:
+            raise SpecError(
+                "this index is searched with the likelihood of questions, which needs a language model",
+                hint="give one (`likely`), or a config with likelihood = 'off'",
+            )
 
     @classmethod
     def open(
@@ -82,6 +90,7 @@ class Index:
         cache: Path | None = None,
         config: SearchConfig | None = None,
         rerank: Reranker | None = None,
+        likely: Reranker | None = None,
     ) -> Self:
         """The index of an artifact; `config` None is how it was made to be searched.
 
@@ -97,7 +106,7 @@ class Index:
         settings = config or SearchConfig.parse(snapshot.facts.settings.get("search", {}), where="index.search")
         bm25 = open_bm25(snapshot, cache=cache)
         dense = None if encoder is None else _opened(snapshot, settings, cache)
-        return cls(snapshot, encoder=encoder, dense=dense, bm25=bm25, config=settings, rerank=rerank)
+        return cls(snapshot, encoder=encoder, dense=dense, bm25=bm25, config=settings, rerank=rerank, likely=likely)
 
     def searched(self, config: SearchConfig, /) -> Index:
         """The same index, searched in another way."""
@@ -110,6 +119,7 @@ class Index:
             rerank=self._rerank,
             reranked=self._reranked,
             late=self.late,
+            likely=self._likely,
         )
 
     def document(self, document: str, /) -> Document:
@@ -189,7 +199,11 @@ class Index:
         with clock.part("read"):
             passages = self._passages(ranked, dict(dense), dict(bm25), k)
         with clock.part("match"):
-            passages = self._reordered(query, self._matched(text, passages))[:k]
+            passages = self._matched(text, passages)
+        with clock.part("likelihood"):
+            passages = self._made_likely(text, passages)
+        with clock.part("rerank"):
+            passages = self._reordered(query, passages)[:k]
         best = (dense[0][1] if dense else 0.0, bm25[0][1] if bm25 else 0.0)
         return Retrieved(query, tuple(passages), *best, "; ".join(notes), clock.seconds)
 
@@ -247,7 +261,7 @@ class Index:
         places = self.snapshot.places
         groups = [(int(places[row, 0]), int(places[row, 3])) for row, _ in ranked]
         kept = [ranked[at] for at in at_most_per(groups, most=self.config.per_section)]
-        wanted = max(k, self._reranked if self._rerank else 0, self._late_depth)
+        wanted = max(k, self._reranked if self._rerank else 0, self._late_depth, self._likelihood_depth)
         found: list[Passage] = []
         shown: set[str] = set()
         for row, score in kept:
@@ -275,6 +289,23 @@ class Index:
         scored = [
             replace(one, score=one.score + weight * max(0.0, match.score), matched=match.score)
             for one, match in zip(first, matches, strict=True)
+        ]
+        return sorted(scored, key=lambda one: -one.score) + rest
+
+    @property
+    def _likelihood_depth(self) -> int:
+        return self.config.likelihood_depth if self.config.likelihood == "on" else 0
+
+    def _made_likely(self, query: str, found: list[Passage]) -> list[Passage]:
+        """The first passages in the order of their scores with the question's likelihood, which can only grow."""
+        first, rest = found[: self._likelihood_depth], found[self._likelihood_depth :]
+        if not first or self._likely is None:
+            return found
+        nats = self._likely(query, [f"{one.header}\n{one.text}" if one.header else one.text for one in first])
+        least, weight = min(nats), self.config.likelihood_weight
+        scored = [
+            replace(one, score=one.score + weight * (value - least), likelihood=value)
+            for one, value in zip(first, nats, strict=True)
         ]
         return sorted(scored, key=lambda one: -one.score) + rest
 

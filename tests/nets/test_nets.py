@@ -51,6 +51,10 @@ def test_loss_and_gradients_equal_pytorch(name: str) -> None:
     got = torch.autograd.grad(loss, list(net.parameters()), allow_unused=True)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(net.token_nll(ids[:, :-1], ids[:, 1:]), nll.detach())
+    counted = torch.zeros(nll.shape, dtype=torch.bool)
+    assert not net.token_nll(ids[:, :-1], ids[:, 1:], counted).any()
+    counted[0, 1] = counted[1, -1] = True
+    torch.testing.assert_close(net.token_nll(ids[:, :-1], ids[:, 1:], counted), nll.detach() * counted)
     for ours, theirs in zip(got, wanted, strict=True):
         if theirs is not None:
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)

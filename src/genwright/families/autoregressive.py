@@ -57,8 +57,8 @@ class Autoregressive(nn.Module):
 
     def token_log_prob(self, batch: Tokens) -> Tensor:
         """Log-probability (nats) of every token after the first, (b, t - 1); 0 where the mask is false."""
-        log_prob = -self.net.token_nll(batch.ids[:, :-1], batch.ids[:, 1:])
-        return log_prob if batch.mask is None else log_prob * batch.mask[:, 1:]
+        counted = None if batch.mask is None else batch.mask[:, 1:]
+        return -self.net.token_nll(batch.ids[:, :-1], batch.ids[:, 1:], counted)
 
     def log_prob(self, batch: Tokens) -> Bound:
         """The exact log-likelihood of each sequence given its first token."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from genwright.nets.loss import linear_cross_entropy, linear_token_nll
@@ -78,8 +78,15 @@ class TokenNet(nn.Module, ABC):
         return nn.functional.linear(self.features(ids)[0], weight, bias)
 
     @torch.no_grad()
-    def token_nll(self, ids: Int[Tensor, "b t"], targets: Int[Tensor, "b t"]) -> Float[Tensor, "b t"]:
-        """Nats of each target, in float32."""
+    def token_nll(
+        self, ids: Int[Tensor, "b t"], targets: Int[Tensor, "b t"], counted: Bool[Tensor, "b t"] | None = None
+    ) -> Float[Tensor, "b t"]:
+        """Nats of each target, in float32; 0, and no logits, for those that are not counted."""
         hidden, _ = self.features(ids)
         weight, bias = self.head()
-        return linear_token_nll(hidden.flatten(0, 1), weight, bias, targets.flatten()).view_as(targets)
+        if counted is None:
+            return linear_token_nll(hidden.flatten(0, 1), weight, bias, targets.flatten()).view_as(targets)
+        nats = torch.zeros(targets.shape, device=targets.device)
+        if counted.any():
+            nats[counted] = linear_token_nll(hidden[counted], weight, bias, targets[counted])
+        return nats

@@ -11,14 +11,12 @@ from threading import Lock
 from typing import Self
 
 import torch
-from torch import Tensor
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Codec
+from genwright.core.protocols import Codec, Tokens
 from genwright.families.autoregressive import Autoregressive
 from genwright.families.store import load_family
 from genwright.modalities.codec import load_codec
-from genwright.nets.loss import linear_token_nll
 from genwright.nets.precision import has_native_bfloat16
 
 BEFORE, BEHIND = "Passage of the documentation:\n", "\n\nA question about it: "
@@ -37,8 +35,8 @@ class QuestionLikelihood:
 
     def __init__(self, family: Autoregressive, /, *, codec: Codec, device: str = "cpu") -> None:
         dtype = torch.bfloat16 if has_native_bfloat16(device) else torch.float32
-        self._net = family.net.eval().to(device=device, dtype=dtype)
-        self._codec, self._device, self._pad = codec, device, family.shape.eos_id
+        self._family = family.eval().to(device=device, dtype=dtype)
+        self._codec, self._device = codec, device
         self._most = min(family.shape.context_tokens or MOST_TOKENS, MOST_TOKENS)
         self._held: dict[tuple[str, str], float] = {}
         self._lock = Lock()
@@ -90,15 +88,13 @@ class QuestionLikelihood:
     def _ids(self, text: str) -> list[int]:
         return [int(one) for one in self._codec.encode([text])[0]]
 
-    @torch.no_grad()
     def _batch(self, rows: Sequence[list[int]], asked: list[int]) -> list[float]:
         longest = max(len(row) for row in rows) + len(asked)
-        ids = torch.full((len(rows), longest), self._pad, dtype=torch.long)
+        ids = torch.full((len(rows), longest), self._family.shape.eos_id, dtype=torch.long)
+        mask = torch.zeros((len(rows), longest), dtype=torch.bool)
         for at, row in enumerate(rows):
-            ids[at, : len(row) + len(asked)] = torch.tensor([*row, *asked])
-        hidden, _ = self._net.features(ids.to(self._device))
-        told = torch.stack([hidden[at, len(row) - 1 : len(row) - 1 + len(asked)] for at, row in enumerate(rows)])
-        weight, bias = self._net.head()
-        targets = torch.tensor(asked * len(rows), device=self._device)
-        nats: Tensor = linear_token_nll(told.flatten(0, 1), weight, bias, targets)
-        return [-float(value) for value in nats.view(len(rows), -1).mean(1)]
+            end = len(row) + len(asked)
+            ids[at, :end] = torch.tensor([*row, *asked])
+            mask[at, len(row) : end] = True
+        found = self._family.token_log_prob(Tokens(ids.to(self._device), mask.to(self._device)))
+        return [float(value) / len(asked) for value in found.double().sum(-1)]

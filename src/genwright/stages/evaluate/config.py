@@ -137,7 +137,7 @@ def config_for(modality: str, /) -> type[Config]:
 STAGE = StageSpec(
     name="evaluate",
     order=50,
-    version="8",
+    version="9",
     config=EvaluateConfig,
     run="genwright.stages.evaluate.run:run",
     inputs=("dataset", "codec", "model"),

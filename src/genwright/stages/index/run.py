@@ -49,7 +49,8 @@ def run(config: IndexConfig, context: Context, /) -> StageResult:
     ways = ways_of(config)
     likely = _likely(config, context)
     built = _build(ways, encoder, context)
-    first = opened(built[ways[0].chunk].folder, ways[0].search, encoder=encoder, context=context, likely=likely)
+    cheap = ways[0].search.model_copy(update={"likelihood": "off"})  # enough to see whether a question is a question
+    first = opened(built[ways[0].chunk].folder, cheap, encoder=encoder, context=context)
     documents = {one.id: one for one in read_documents(context.inputs["dataset"].path)}
     questions = gather(config.questions, documents, first, context)
     write_questions(context.folder("questions"), questions)

@@ -223,7 +223,6 @@ def test_fusion_weighs_ranks():
     assert reciprocal_ranks([([1, 2], 2.0), ([2], 1.0)], k=0) == [(1, 2.0), (2, 2.0)]
     assert [one for one, _ in reciprocal_ranks([([5, 6], 2.0), ([6, 7], 1.0)], k=10)] == [6, 5, 7]
     assert at_most_per([0, 0, 1, 0], most=1) == [0, 2]
-    assert at_most_per([0, 0], most=None) == [0, 1]
 
 
 def test_bm25_looks_further_where_a_filter_hides_the_first(tmp_path):

@@ -65,8 +65,8 @@ class Bm25:
     def _found(self, query: Any, limit: int) -> Found:
         hits = self._searcher.search(query, limit=min(limit, max(1, self.num_rows)), count=False).hits
         rows = self._searcher.fast_field_values("row", [address for _, address in hits])
-        found = [(int(row), float(score)) for row, (score, _) in zip(rows, hits, strict=True)]
-        return sorted(found, key=lambda one: (-one[1], one[0]))
+        found = sorted((-score, row) for row, (score, _) in zip(rows, hits, strict=True))
+        return [(row, -below) for below, row in found]
 
 
 def _schema(tantivy: Any) -> Any:

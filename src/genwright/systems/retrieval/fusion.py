@@ -40,12 +40,12 @@ def weighted_scores(
     return sorted(scores.items(), key=lambda one: (-one[1], one[0]))
 
 
-def at_most_per(groups: Sequence[Hashable], /, *, most: int | None) -> list[int]:
-    """Places of the first `most` of each group, in order; all where it is None."""
+def at_most_per(groups: Sequence[Hashable], /, *, most: int) -> list[int]:
+    """Places of the first `most` of each group, in order."""
     held: Counter[Hashable] = Counter()
     kept: list[int] = []
     for place, group in enumerate(groups):
         held[group] += 1
-        if most is None or held[group] <= most:
+        if held[group] <= most:
             kept.append(place)
     return kept

@@ -200,12 +200,14 @@ class Index:
             passages = self._passages(ranked, dict(dense), dict(bm25), k)
         with clock.part("match"):
             passages = self._matched(text, passages)
-        with clock.part("likelihood"):
-            passages = self._made_likely(text, passages)
-        with clock.part("rerank"):
-            passages = self._reordered(query, passages)[:k]
+        if self._likelihood_depth:
+            with clock.part("likelihood"):
+                passages = self._made_likely(text, passages)
+        if self._rerank is not None:
+            with clock.part("rerank"):
+                passages = self._reordered(query, passages)
         best = (dense[0][1] if dense else 0.0, bm25[0][1] if bm25 else 0.0)
-        return Retrieved(query, tuple(passages), *best, "; ".join(notes), clock.seconds)
+        return Retrieved(query, tuple(passages[:k]), *best, "; ".join(notes), clock.seconds)
 
     def _by_chunk(self, vector: Matrix, depth: int, mask: Mask | None, notes: list[str]) -> Found:
         """Chunks by their best part."""
@@ -258,9 +260,11 @@ class Index:
 
     def _passages(self, ranked: Found, dense: Mapping[int, float], bm25: Mapping[int, float], k: int) -> list[Passage]:
         """The first passages, as many as are wanted and as are put in order again."""
-        places = self.snapshot.places
-        groups = [(int(places[row, 0]), int(places[row, 3])) for row, _ in ranked]
-        kept = [ranked[at] for at in at_most_per(groups, most=self.config.per_section)]
+        kept = ranked
+        if self.config.per_section is not None:
+            places = self.snapshot.places
+            groups = [(int(places[row, 0]), int(places[row, 3])) for row, _ in ranked]
+            kept = [ranked[at] for at in at_most_per(groups, most=self.config.per_section)]
         wanted = max(k, self._reranked if self._rerank else 0, self._late_depth, self._likelihood_depth)
         found: list[Passage] = []
         shown: set[str] = set()
@@ -299,8 +303,9 @@ class Index:
     def _made_likely(self, query: str, found: list[Passage]) -> list[Passage]:
         """The first passages in the order of their scores with the question's likelihood, which can only grow."""
         first, rest = found[: self._likelihood_depth], found[self._likelihood_depth :]
-        if not first or self._likely is None:
+        if not first:
             return found
+        assert self._likely is not None, "there is one where it is asked"
         nats = self._likely(query, [f"{one.header}\n{one.text}" if one.header else one.text for one in first])
         least, weight = min(nats), self.config.likelihood_weight
         scored = [

@@ -1,7 +1,8 @@
 """Generators of molecules at one budget, on a third of MOSES: `python bench/molecules.py FOLDER NAME=BUDGET ...`.
 
 Every third molecule of MOSES' train file, so that what is held out is like what is trained on; the recipe takes every
-twentieth. A budget is processor time ("1200s") or a number of steps. What is in FOLDER is not run again.
+twentieth. A budget is processor time ("1200s") or a number of steps; ", seed 2" at the end of a name takes another seed,
+and with it another split. What is in FOLDER is not run again.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ FLOOR = "reference: other real samples"
 
 def one(project: Project, name: str, budget: str, more: list[str]) -> list[dict[str, Any]]:
     """The claims of one run as rows, with the floor of the Fréchet distance beside it."""
-    overrides = [*SHARED, *RUNS[name], report.budget(budget), *more]
+    known, _, seed = name.partition(", seed ")
+    overrides = [*SHARED, *RUNS[known], f"project.seed={seed or 1}", report.budget(budget), *more]
     (done,) = project.run(["evaluate"], overrides=overrides, progress=LineProgress(as_json=False))
     seconds = next(s.run["cost"]["cpu_s"] for s in done.steps if s.stage.name == "train" and s.run)
     rows = []
@@ -73,7 +75,7 @@ def one(project: Project, name: str, budget: str, more: list[str]) -> list[dict[
                     "value": shown.value and round(shown.value, 4),
                     "unit": claim.unit,
                     "interval": [end and round(end, 4) for end in (shown.low, shown.high)],
-                    "goal": "" if claim.label else GOALS[name].get(claim.metric, ""),
+                    "goal": "" if claim.label else GOALS[known].get(claim.metric, ""),
                     "n": shown.n,
                 }
             )

@@ -1,8 +1,8 @@
 """Generators of molecules at one budget, on a third of MOSES: `python bench/molecules.py FOLDER NAME=BUDGET ...`.
 
 Every third molecule of MOSES' train file, so that what is held out is like what is trained on; the recipe takes every
-twentieth. A budget is processor time ("1200s") or a number of steps; ", seed 2" at the end of a name takes another seed,
-and with it another split. What is in FOLDER is not run again.
+twentieth. A budget is processor time ("1200s") or a number of steps; ", seed 2" at the end of a name takes another
+seed, and with it another split. What is in FOLDER is not run again.
 """
 
 from __future__ import annotations

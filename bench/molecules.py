@@ -60,8 +60,8 @@ FLOOR = "reference: other real samples"
 
 def one(project: Project, name: str, budget: str, more: list[str]) -> list[dict[str, Any]]:
     """The claims of one run as rows, with the floor of the Fréchet distance beside it."""
-    known, _, seed = name.partition(", seed ")
-    overrides = [*SHARED, *RUNS[known], f"project.seed={seed or 1}", report.budget(budget), *more]
+    known, seed = report.seeded(name)
+    overrides = [*SHARED, *RUNS[known], seed, report.budget(budget), *more]
     (done,) = project.run(["evaluate"], overrides=overrides, progress=LineProgress(as_json=False))
     goals = SHORT if (known, budget) == ("autoregressive", "100s") else GOALS[known]
     seconds = next(s.run["cost"]["cpu_s"] for s in done.steps if s.stage.name == "train" and s.run)

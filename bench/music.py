@@ -79,8 +79,8 @@ def harmonised(project: Project, system: str, dataset: Path) -> tuple[float, lis
 
 def one(project: Project, name: str, budget: str) -> list[dict[str, Any]]:
     """Likelihood and harmonisation of one run."""
-    known, _, seed = name.partition(", seed ")
-    overrides = [*SHARED, *RUNS[known], f"project.seed={seed or 1}"]
+    known, seed = report.seeded(name)
+    overrides = [*SHARED, *RUNS[known], seed]
     if not name.startswith("Markov"):
         overrides.append(report.budget(budget))
     (done,) = project.run(["evaluate"], overrides=overrides, progress=LineProgress(as_json=False))

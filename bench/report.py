@@ -15,6 +15,12 @@ def budget(text: str, /) -> str:
     return f"train.trainer.budget={{{f'steps = {text}' if text.isdigit() else f'cpu_time = {text!r}'}}}"
 
 
+def seeded(name: str, /) -> tuple[str, str]:
+    """A name without its ", seed 2", and the override for that seed (1 where none is named)."""
+    known, _, seed = name.partition(", seed ")
+    return known, f"project.seed={seed or 1}"
+
+
 def write(
     name: str, /, *, title: str, command: str, rows: list[dict[str, Any]], libraries: tuple[str, ...] = (), **more: Any
 ) -> Path:

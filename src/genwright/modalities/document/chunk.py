@@ -10,7 +10,7 @@ from functools import partial
 from genwright.core import SpecError
 from genwright.detect import injection
 from genwright.modalities.document.config import LEAST_TOKENS, SPECIAL_TOKENS, ChunkConfig
-from genwright.modalities.document.document import Block, Chunk, Document
+from genwright.modalities.document.document import Block, Chunk, Document, below
 from genwright.modalities.document.pieces import Span, pieces_of
 from genwright.modalities.document.structure import blocks, seen
 
@@ -155,7 +155,7 @@ class _Cutter:
 
     def _fits(self, header: str, span: Span) -> bool:
         text = self.document.text[span[0] : span[1]]
-        return self.count(f"{header}\n{text}" if header else text) <= self.limit
+        return self.count(below(header, text)) <= self.limit
 
     def _header(self, block: Block) -> str:
         """The title, the headings and the definition; from the outside in as much as the header's share holds."""

@@ -49,6 +49,11 @@ class Block:
     head: str = ""
 
 
+def below(header: str, text: str, /) -> str:
+    """A text as it is embedded and searched: below its header, where there is one."""
+    return f"{header}\n{text}" if header else text
+
+
 @dataclass(frozen=True)
 class Chunk:
     """What is embedded and found: text[start:end] of a document, below a header that says where it stands.

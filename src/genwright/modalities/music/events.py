@@ -70,7 +70,9 @@ class EventCodec:
             yield padded(self._sequences(rows, semitones), width=self._shape.context_tokens - 1)
 
     def _sequences(self, rows: pa.Table, semitones: int = 0) -> list[list[int]]:
-        texts = [[transposed(word, semitones) for word in text.split()] for text in rows.column("tune").to_pylist()]
+        texts = [text.split() for text in rows.column("tune").to_pylist()]
+        if semitones:
+            texts = [[transposed(word, semitones) for word in words] for words in texts]
         # Longer tunes than any of train are cut off there: the model has no position beyond.
         most = self._shape.context_tokens - 1
         return [[self._ids[word] for word in words if word in self._ids][:most] for words in texts]

@@ -16,7 +16,6 @@ from genwright.systems import (
     write_manifest,
 )
 from genwright.systems.grounded.grounding import Grounding, write_grounding
-from genwright.systems.retrieval.config import SearchConfig
 from genwright.systems.retrieval.snapshot import Snapshot
 
 
@@ -40,8 +39,7 @@ def make_system(grounding: Grounding, context: Context, /, *, name: str, keep: b
 
 def _reader(context: Context) -> ReaderManifest | None:
     """The language model, where the index is searched with it."""
-    settings = Snapshot(context.inputs["index"].path).facts.settings
-    if SearchConfig.parse(settings.get("search", {}), where="index.search").likelihood == "off":
+    if Snapshot(context.inputs["index"].path).search.likelihood == "off":
         return None
     return ReaderManifest(model=context.inputs["model"].digest, codec=context.inputs["codec"].digest)
 

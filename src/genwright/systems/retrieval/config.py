@@ -26,9 +26,8 @@ class SearchConfig(Config):
     one pass of the encoder for each passage that was not met before. With `likelihood = "on"` the first
     `likelihood_depth` passages then are, by their score and `likelihood_weight` times the nats per token of the
     question behind the passage under the project's language model: better again, and one pass of that model for each
-    passage of each question. `engine` searches vectors: `exact` scans all of
-    them; `edge` is an approximate index in a file, for 200,000 vectors and more; `postgres` and `qdrant` are servers,
-    at `url`.
+    passage of each question. `engine` searches vectors: `exact` scans all of them; `edge` is an approximate index in a
+    file, for 200,000 vectors and more; `postgres` and `qdrant` are servers, at `url`.
     """
 
     fusion: Fusion = "scores"

@@ -12,7 +12,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from genwright.core import CapabilityError, DataError, SpecError
-from genwright.modalities.document.document import Chunk, Document
+from genwright.modalities.document.document import Chunk, Document, below
 from genwright.nets.encoder.protocol import Encoder, Matrix
 from genwright.systems.retrieval.bm25 import Bm25
 from genwright.systems.retrieval.config import SearchConfig
@@ -103,7 +103,7 @@ class Index:
         """
         snapshot = Snapshot(folder)
         cache = cache or cache_folder()
-        settings = config or SearchConfig.parse(snapshot.facts.settings.get("search", {}), where="index.search")
+        settings = config or snapshot.search
         bm25 = open_bm25(snapshot, cache=cache)
         dense = None if encoder is None else _opened(snapshot, settings, cache)
         return cls(snapshot, encoder=encoder, dense=dense, bm25=bm25, config=settings, rerank=rerank, likely=likely)
@@ -306,7 +306,7 @@ class Index:
         if not first:
             return found
         assert self._likely is not None, "there is one where it is asked"
-        nats = self._likely(query, [f"{one.header}\n{one.text}" if one.header else one.text for one in first])
+        nats = self._likely(query, [below(one.header, one.text) for one in first])
         least, weight = min(nats), self.config.likelihood_weight
         scored = [
             replace(one, score=one.score + weight * (value - least), likelihood=value)

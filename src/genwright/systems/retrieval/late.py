@@ -9,6 +9,7 @@ from threading import Lock
 
 import numpy as np
 
+from genwright.modalities.document.document import below
 from genwright.nets.encoder.protocol import Encoder, Matrix, TokenVectors
 
 KEPT_TOKENS = 200_000
@@ -47,7 +48,7 @@ class LateInteraction:
     def match(self, question: str, texts: Sequence[tuple[str, str]], /) -> list[Matched]:
         """Each (header, text) against the words of the question; the header counts as part of the text."""
         words = self._words(question)
-        found = self._vectors([f"{header}\n{text}" if header else text for header, text in texts])
+        found = self._vectors([below(header, text) for header, text in texts])
         return [Matched(words @ one.vectors.astype(np.float32).T) for one in found]
 
     def _words(self, question: str) -> Matrix:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from genwright.core import DataError, IntegrityError
 from genwright.core.digest import canonical_json
-from genwright.modalities.document.document import Chunk, Document
+from genwright.modalities.document.document import Chunk, Document, below
+from genwright.systems.retrieval.config import SearchConfig
 from genwright.systems.retrieval.store import CHUNK, DOCUMENT, Store, chunk_of, row_of
 
 NAME = "index.sqlite"
@@ -117,6 +118,11 @@ class Snapshot:
         if written != FORMAT:
             raise IntegrityError(f"{self.path} is an index of format {written}, not {FORMAT}", hint="build it again")
 
+    @property
+    def search(self) -> SearchConfig:
+        """How it was made to be searched."""
+        return SearchConfig.parse(self.facts.settings.get("search", {}), where="index.search")
+
     def document(self, name: str, /) -> Document:
         """The document of that id.
 
@@ -144,7 +150,7 @@ class Snapshot:
             'SELECT row, header, substr(d.text, c.start + 1, c."end" - c.start) FROM chunks c '
             "JOIN documents d ON d.number = c.document ORDER BY row"
         ):
-            yield row, f"{header}\n{text}" if header else text
+            yield row, below(header, text)
 
     def vectors(self) -> Iterator[bytes]:
         """The vector of every part, in order."""

@@ -15,7 +15,7 @@ from genwright.core import IntegrityError, Interrupted, StorageError
 from genwright.core.digest import json_digest
 from genwright.core.lock import exclusive
 from genwright.core.stage import Progress
-from genwright.modalities.document.document import Chunk, Document
+from genwright.modalities.document.document import Chunk, Document, below
 from genwright.nets.encoder.protocol import Encoder
 
 FORMAT = 2
@@ -61,8 +61,7 @@ class Updated:
 
 def embedded_texts(chunk: Chunk, text: str, /) -> list[str]:
     """What an encoder reads of a chunk of a document's text: each of its parts below the header."""
-    head = f"{chunk.header}\n" if chunk.header else ""
-    return [head + text[start:end] for start, end in chunk.embedded]
+    return [below(chunk.header, text[start:end]) for start, end in chunk.embedded]
 
 
 class Store:

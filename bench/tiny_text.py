@@ -1,6 +1,7 @@
 """A megabyte of English, byte by byte: Genwright's nets against a plain GPT at nanoGPT's settings for a CPU.
 
-python bench/tiny_text.py FOLDER [NAME=BUDGET ...]    the named runs; what is in FOLDER is not run again
+python bench/tiny_text.py FOLDER [NAME=BUDGET ...]    the named runs; what is in FOLDER is not run again; ", seed 2" at
+the end of a name takes another seed, and with it another split
 
 The plain GPT is written here from the published settings (nanoGPT's README, "I only have a macbook"; its defaults for
 what that leaves open), since nanoGPT is no package. Tiny Shakespeare is in no package either: the text is fortunes, as
@@ -194,7 +195,8 @@ def peer(project: Project, dataset: Path, folder: Path) -> dict[str, Any]:
 
 def ours(project: Project, name: str, budget: str) -> dict[str, Any]:
     """Nats per byte of held-out documents, and the CPU-seconds of training."""
-    overrides = [*RUNS[name], report.budget(budget)]
+    known, seed = report.seeded(name)
+    overrides = [*RUNS[known], seed, report.budget(budget)]
     (done,) = project.run(["evaluate"], overrides=overrides, progress=LineProgress(as_json=False))
     claim = next(c.estimate for c in done.claims if c.metric == "bits_per_byte" and not c.label)
     run = next(step.run for step in done.steps if step.stage.name == "train" and step.run)

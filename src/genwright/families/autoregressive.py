@@ -17,11 +17,14 @@ from genwright.families.decoding import Decoder, DecodeRequest, Matcher
 from genwright.families.in_order import InOrder
 from genwright.families.lengths import mean_state, relative_tokens
 from genwright.families.requests import known_starts
+from genwright.families.tree_orders import TreeOrders
 from genwright.nets.net import NetLoss, TokenNet
 
 
-def build(config: AutoregressiveConfig, *, shape: TokenShape) -> nn.Module:
+def build(config: AutoregressiveConfig, *, shape: TokenShape) -> nn.Module | TreeOrders:
     """The family for that shape: next-token prediction, or over a fixed layout of cells any order or its own."""
+    if config.trees:
+        return TreeOrders(config, shape=shape)
     if not shape.cells:
         return (ConditionedSequences if shape.cond_size else Autoregressive)(config, shape=shape)
     return (InOrder if config.order == "layout" else AnyOrder)(config, shape=shape)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from genwright.core import Component, Config, component_field
 from genwright.core.representations import Representation, Shape, TokenShape
-from genwright.nets import LstmConfig, NetConfig, TransformerConfig
+from genwright.nets import LstmConfig, NetConfig, TransformerConfig, TreesConfig
 
 # Hidden entries per layer of the dial over a fixed layout, by order.
 CELL_WIDTHS = {"any": 44, "layout": 32}
@@ -60,7 +60,8 @@ class AutoregressiveConfig(FamilyConfig):
     each cell from those before. Left open it is "any" where ids tell which cell they stand in (columns of a table), and
     "layout" where cells share ids (codes of an image). `cell_width` and `cell_layers` are of that net, and of
     the causal net for sequences that are told a condition, which has those of `net` where they are left open. Of `net`
-    the causal nets take the kind, transformer or lstm, and every net the dropout.
+    the causal nets take the kind, transformer or lstm, and every net the dropout. With `net = { kind = "trees" }` trees
+    stand in the place of the perceptron: fitted in one pass whatever the budget, on all rows at once.
     """
 
     kind: Literal["autoregressive"] = "autoregressive"
@@ -92,6 +93,9 @@ class AutoregressiveConfig(FamilyConfig):
         shared = not has_own_ids(shape)
         if shared and self.order == "any":
             raise ValueError("order = 'any' needs cells with ids of their own; these share ids: use order = 'layout'")
+        if self.trees and (shared or shape.cond_size):
+            why = "take no condition; give known columns when rows are drawn" if shape.cond_size else "need columns"
+            raise ValueError(f"net.kind = 'trees': trees {why}")
         order = self.order or ("layout" if shared else "any")
         if order == "any" and self.recurrent:
             raise ValueError("order = 'any' is a perceptron, not a causal net: leave net out, or use order = 'layout'")
@@ -106,25 +110,34 @@ class AutoregressiveConfig(FamilyConfig):
 
     def learning_rate(self) -> float:
         """The net's; over a fixed layout 0.004 in any order, and that of a causal net of this width in its own."""
+        if self.trees:
+            return 0.0
         if self.cell_width and self.order == "layout":
             return float((0.005 if self.recurrent else 0.003) * (512 / self.cell_width) ** 0.5)
         return CELL_RATE if self.cell_width else self._net().learning_rate()
 
     def not_private(self, representation: Representation, /) -> str | None:
-        """None, but for a mixture of experts."""
+        """None, but for a mixture of experts and for trees."""
         del representation
+        if self.trees:
+            return "trees are no sum of steps whose gradients could be clipped"
         mixed = isinstance(self.net, TransformerConfig) and self.net.num_experts
         return "a mixture of experts balances the rows of a batch" if mixed else None
 
     def embeds(self, representation: Representation, /, *, own_ids: bool) -> bool:
-        """Not in any order."""
+        """Not in any order, and not by trees."""
         del representation
-        return not own_ids or self.order == "layout"
+        return not self.trees and (not own_ids or self.order == "layout")
 
     @property
     def recurrent(self) -> bool:
         """Whether the net is an LSTM."""
         return isinstance(self.net, LstmConfig)
+
+    @property
+    def trees(self) -> bool:
+        """Whether trees stand in the place of a net."""
+        return isinstance(self.net, TreesConfig)
 
     @property
     def dropout(self) -> float:

@@ -3,6 +3,7 @@
 from genwright.nets.backbones import BackboneConfig, BidirectionalConfig, DitConfig, MlpConfig, UNetConfig
 from genwright.nets.config import LSTM, TRANSFORMER, LstmConfig, NetConfig, SizedConfig, TransformerConfig
 from genwright.nets.dial import Scale, Size, scale_for
+from genwright.nets.trees_config import TreesConfig
 
 __all__ = [
     "LSTM",
@@ -17,6 +18,7 @@ __all__ = [
     "Size",
     "SizedConfig",
     "TransformerConfig",
+    "TreesConfig",
     "UNetConfig",
     "scale_for",
 ]

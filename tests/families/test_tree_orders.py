@@ -110,7 +110,8 @@ def test_what_it_cannot_do_is_said() -> None:
     trees = AutoregressiveConfig(net=TreesConfig())
     told = TokenShape(25, 23, 24, 4, cells=SHAPE.cells, cond_size=2)
     shared = TokenShape(6, 4, 5, 2, cells=((0, 4), (0, 4)))
-    for shape, why in ((told, "take no condition"), (shared, "need columns"), (TokenShape(6, 4, 5, 8), "causal net")):
+    stream = TokenShape(6, 4, 5, 8)
+    for shape, why in ((told, "take no condition"), (shared, "need columns"), (stream, "over columns trees")):
         with pytest.raises(ValueError, match=why):
             trees.resolve(depth=1, shape=shape)
     assert "clipped" in str(trees.not_private("tokens"))

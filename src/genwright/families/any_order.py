@@ -10,7 +10,7 @@ from genwright.core import CapabilityError
 from genwright.core.protocols import Bound, Tokens, TokenShape
 from genwright.families.cell_net import TrainedInAnyOrder
 from genwright.families.config import AutoregressiveConfig
-from genwright.families.filling import fill_in
+from genwright.families.filling import fill_in, odds_of
 from genwright.families.requests import asked, known_cells
 
 
@@ -55,5 +55,6 @@ class AnyOrder(TrainedInAnyOrder):
             self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
         )
         ids, known = known_cells(given, n=n, cells=len(self.shape.cells), device=device)
-        filled = fill_in(self, ids, known, cond=told, guidance=guidance, steps=None, temperature=temperature, rng=rng)
+        odds = odds_of(self, cond=told, guidance=guidance)
+        filled = fill_in(odds, ids, known, steps=None, temperature=temperature, rng=rng)
         return Tokens(filled, cond=told)

@@ -14,6 +14,8 @@ from genwright.nets import LstmConfig, NetConfig, TransformerConfig, TreesConfig
 
 # Hidden entries per layer of the dial over a fixed layout, by order.
 CELL_WIDTHS = {"any": 44, "layout": 32}
+TREES_NOT_PRIVATE = "trees are no sum of steps whose gradients could be clipped"
+TREES_UNTOLD = "trees take no condition; give known columns when rows are drawn"
 CELL_RATE = 0.004  # AdamW's, of the perceptron over cells with ids of their own
 
 
@@ -94,8 +96,10 @@ class AutoregressiveConfig(FamilyConfig):
         if shared and self.order == "any":
             raise ValueError("order = 'any' needs cells with ids of their own; these share ids: use order = 'layout'")
         if self.trees and (shared or shape.cond_size):
-            why = "take no condition; give known columns when rows are drawn" if shape.cond_size else "need columns"
-            raise ValueError(f"net.kind = 'trees': trees {why}")
+            why = TREES_UNTOLD if shape.cond_size else "trees need columns of a table"
+            raise ValueError(f"net.kind = 'trees': {why}")
+        if not self.trees:
+            self._net()
         order = self.order or ("layout" if shared else "any")
         if order == "any" and self.recurrent:
             raise ValueError("order = 'any' is a perceptron, not a causal net: leave net out, or use order = 'layout'")
@@ -120,7 +124,7 @@ class AutoregressiveConfig(FamilyConfig):
         """None, but for a mixture of experts and for trees."""
         del representation
         if self.trees:
-            return "trees are no sum of steps whose gradients could be clipped"
+            return TREES_NOT_PRIVATE
         mixed = isinstance(self.net, TransformerConfig) and self.net.num_experts
         return "a mixture of experts balances the rows of a batch" if mixed else None
 
@@ -146,7 +150,9 @@ class AutoregressiveConfig(FamilyConfig):
 
     def _net(self) -> NetConfig:
         if not isinstance(self.net, NetConfig):
-            raise ValueError(f"family 'autoregressive' takes a causal net, transformer or lstm, not '{self.net.kind}'")
+            raise ValueError(
+                f"family 'autoregressive' takes transformer, lstm, or over columns trees, not '{self.net.kind}'"
+            )
         return self.net
 
 

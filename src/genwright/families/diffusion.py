@@ -28,6 +28,7 @@ from genwright.families.diffusion_samplers import (
 from genwright.families.masked_cells import MaskedCells
 from genwright.families.masked_diffusion import MaskedDiffusion
 from genwright.families.requests import asked, check_given, check_guidance, condition_for, normal
+from genwright.families.unmasking_trees import UnmaskingTrees
 from genwright.families.vector_layout import VectorLayout
 from genwright.nets.backbones import MlpConfig
 
@@ -35,10 +36,12 @@ Dense = Grid | Vector
 ROUNDS_WITHIN_RANGE = 20
 
 
-def diffusion(config: DiffusionConfig, *, shape: Shape) -> nn.Module:
+def diffusion(config: DiffusionConfig, *, shape: Shape) -> nn.Module | UnmaskingTrees:
     """The diffusion family for that representation: of Gaussian noise, or of masks over tokens or cells."""
     if not isinstance(shape, TokenShape):
         return Diffusion(config, shape=shape)
+    if config.trees:
+        return UnmaskingTrees(config, shape=shape)
     whole = isinstance(config.net, MlpConfig)
     return MaskedCells(config, shape=shape) if whole else MaskedDiffusion(config, shape=shape)
 

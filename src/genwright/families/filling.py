@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -9,15 +11,16 @@ from torch import Tensor
 from genwright.families.cell_net import CellNet
 from genwright.families.requests import draw, guided, uniform
 
+Odds = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""Of ids (n, p), which are known (n, p), rows (m) and unknown cells of theirs (m): log-weights of ids, (m, v)."""
+
 
 @torch.no_grad()
 def fill_in(
-    net: CellNet,
+    odds: Odds,
     ids: Int[Tensor, "n p"],
     known: Bool[Tensor, "n p"],
     *,
-    cond: Float[Tensor, "n k"] | None,
-    guidance: float,
     steps: int | None,
     temperature: float,
     rng: torch.Generator | None,
@@ -27,14 +30,22 @@ def fill_in(
     keys = uniform(ids.shape, rng=rng, device=ids.device).masked_fill(known, 2.0)
     rank, unknown = keys.argsort(1).argsort(1), (~known).sum(1)
     turns = min(int(unknown.max()) if len(ids) else 0, steps or ids.shape[1])
-    allowed = _allowed(net, ids.device)
     for turn in range(turns):
         low, high = (unknown * at // turns for at in (turn, turn + 1))
         row, place = ((rank >= low[:, None]) & (rank < high[:, None]) & ~known).nonzero(as_tuple=True)
-        logits = _guided(net, ids, known, cond, guidance)[row].masked_fill(~allowed[place], -torch.inf)
-        ids[row, place] = draw(logits, temperature=temperature, rng=rng)
+        ids[row, place] = draw(odds(ids, known, row, place), temperature=temperature, rng=rng)
         known[row, place] = True
     return ids
+
+
+def odds_of(net: CellNet, *, cond: Float[Tensor, "n k"] | None, guidance: float) -> Odds:
+    """Those of a net under a condition."""
+    allowed = _allowed(net, net.known_embedding.weight.device)
+
+    def odds(ids: Tensor, known: Tensor, row: Tensor, place: Tensor) -> Tensor:
+        return _guided(net, ids, known, cond, guidance)[row].masked_fill(~allowed[place], -torch.inf)
+
+    return odds
 
 
 def _allowed(net: CellNet, device: torch.device) -> Bool[Tensor, "p v"]:

@@ -6,14 +6,17 @@ Source: MDLM, arXiv:2406.07524. Its bound, with the number of masks uniform, is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from genwright.core.protocols import Bound, Tokens, TokenShape
 from genwright.families.cell_net import TrainedInAnyOrder
 from genwright.families.diffusion_config import DiffusionConfig
-from genwright.families.filling import fill_in
+from genwright.families.filling import fill_in, odds_of
 from genwright.families.requests import asked, known_cells, uniform
 from genwright.nets.backbones import MlpConfig
 
@@ -30,16 +33,7 @@ class MaskedCells(TrainedInAnyOrder):
     @torch.no_grad()
     def log_prob(self, batch: Tokens) -> Bound:
         """The bound averaged over `likelihood_points` evenly spread numbers of masked cells; the same at every call."""
-        rng = torch.Generator().manual_seed(0)
-        count, cells = batch.ids.shape
-        points, device = self.config.likelihood_points, batch.ids.device
-        shift = uniform((count,), rng=rng, device=device)
-        total = torch.zeros(count, dtype=torch.float64, device=device)
-        for point in range(points):
-            num_known = ((point + shift) / points * cells).long().clamp_max(cells - 1)[:, None]
-            rank = uniform((count, cells), rng=rng, device=device).argsort(1).argsort(1)
-            total += self.mean_unknown(batch, rank, num_known).double() * cells
-        return Bound(-total / points, "lower")
+        return Bound(-nats_over_masks(self.mean_unknown, batch, points=self.config.likelihood_points), "lower")
 
     @torch.no_grad()
     def sample(
@@ -66,5 +60,22 @@ class MaskedCells(TrainedInAnyOrder):
             self, n, cond=cond, guidance=guidance, steps=steps, temperature=temperature, device=device, guides=True
         )
         ids, known = known_cells(given, n=n, cells=len(self.shape.cells), device=device)
-        filled = fill_in(self, ids, known, cond=told, guidance=guidance, steps=steps, temperature=temperature, rng=rng)
+        odds = odds_of(self, cond=told, guidance=guidance)
+        filled = fill_in(odds, ids, known, steps=steps, temperature=temperature, rng=rng)
         return Tokens(filled, cond=told)
+
+
+def nats_over_masks(
+    mean_unknown: Callable[[Tokens, Tensor, Tensor], Tensor], batch: Tokens, *, points: int
+) -> Float[Tensor, " b"]:
+    """An upper bound on the nats of each row; `mean_unknown` as of `CellNet`."""
+    rng = torch.Generator().manual_seed(0)
+    count, cells = batch.ids.shape
+    device = batch.ids.device
+    shift = uniform((count,), rng=rng, device=device)
+    total = torch.zeros(count, dtype=torch.float64, device=device)
+    for point in range(points):
+        num_known = ((point + shift) / points * cells).long().clamp_max(cells - 1)[:, None]
+        rank = uniform((count, cells), rng=rng, device=device).argsort(1).argsort(1)
+        total += mean_unknown(batch, rank, num_known).double() * cells
+    return total / points

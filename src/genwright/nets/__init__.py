@@ -3,7 +3,7 @@
 from genwright.nets.backbones import BackboneConfig, BidirectionalConfig, DitConfig, MlpConfig, UNetConfig
 from genwright.nets.config import LSTM, TRANSFORMER, LstmConfig, NetConfig, SizedConfig, TransformerConfig
 from genwright.nets.dial import Scale, Size, scale_for
-from genwright.nets.trees_config import TreesConfig
+from genwright.nets.trees_config import MaskedTreesConfig, TreesConfig
 
 __all__ = [
     "LSTM",
@@ -12,6 +12,7 @@ __all__ = [
     "BidirectionalConfig",
     "DitConfig",
     "LstmConfig",
+    "MaskedTreesConfig",
     "MlpConfig",
     "NetConfig",
     "Scale",

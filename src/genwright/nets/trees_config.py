@@ -25,3 +25,26 @@ class TreesConfig(Config):
 TREES = Component(
     kind="trees", config=TreesConfig, factory="genwright.nets.trees:grow", accepts=("tokens",), extra="train"
 )
+
+
+class MaskedTreesConfig(Config):
+    """`num_trees` trees for each cell, on any of the other cells.
+
+    Each sees `copies` of every row, in each of which a random number of cells is known. Leaves hold `min_leaf` copies
+    or more; `smoothing` as of trees in orders.
+    """
+
+    kind: Literal["masked-trees"] = "masked-trees"
+    num_trees: int = Field(default=12, ge=1, le=1000)
+    copies: int = Field(default=12, ge=1, le=1000)
+    min_leaf: int = Field(default=10, ge=1, le=100_000)
+    smoothing: float = Field(default=0.02, gt=0.0, le=1000.0)
+
+
+MASKED_TREES = Component(
+    kind="masked-trees",
+    config=MaskedTreesConfig,
+    factory="genwright.nets.masked_trees:grow_masked",
+    accepts=("tokens",),
+    extra="train",
+)

@@ -13,7 +13,11 @@ STAGES = list(kinds("stages"))
 def test_the_spine_is_registered():
     making, changing = ["data", "base", "remote", "fit", "train"], ["prune", "adapt", "compress", "prompt"]
     assert sorted([*making, *changing, "index", "evaluate", "answer", "parity", "stylise", "release"]) == STAGES
-    assert set(kinds("nets")) == {"bidirectional", "dit", "lstm", "mlp", "transformer", "transformers", "unet"}
+    nets, trees = (
+        {"bidirectional", "dit", "lstm", "mlp", "transformer", "transformers", "unet"},
+        {"trees", "masked-trees"},
+    )
+    assert set(kinds("nets")) == nets | trees
     assert set(kinds("codecs")) >= {"bpe", "bytes", "table-bins", "table-vector"}
     assert set(kinds("modalities")) >= {"text", "table"}
     assert set(kinds("families")) >= {"autoregressive", "vae", "gan", "diffusion", "latent-class", "pca-mixture"}

@@ -1,6 +1,7 @@
 """Every family over every modality is killed at random moments and ends with the digests of a run that never was.
 
-A cell of each modality and each family is run here; `GENWRIGHT_ALL_CELLS=1` (`make cells`) runs all twenty.
+A cell of each modality and each family is run here; `GENWRIGHT_ALL_CELLS=1` (`make cells`) runs all twenty, and
+trees in the place of nets.
 """
 
 import itertools
@@ -28,15 +29,19 @@ FAMILIES = ("autoregressive", "vae", "gan", "diffusion")
 SETTINGS = {
     ("image", "autoregressive"): '{kind="latent", prior="autoregressive", autoencoder={quantiser="vq", width=8}}',
     ("image", "vae"): '{kind="vae", width=8}',
+    ("table", "trees"): '{kind="autoregressive", net={kind="trees"}}',
+    ("table", "masked trees"): '{kind="diffusion", net={kind="masked-trees", copies=2}}',
 }
 SOME = (
     ("table", "autoregressive"),
+    ("table", "trees"),
     ("image", "diffusion"),
     ("molecule", "vae"),
     ("music", "gan"),
     ("passage", "diffusion"),
 )
-CELLS = tuple(itertools.product(RECIPES, FAMILIES)) if os.environ.get("GENWRIGHT_ALL_CELLS") else SOME
+ALL = (*itertools.product(RECIPES, FAMILIES), *(cell for cell in SETTINGS if cell[1] not in FAMILIES))
+CELLS = ALL if os.environ.get("GENWRIGHT_ALL_CELLS") else SOME
 KILLS = 3
 SLOTS = ("dataset", "codec", "model", "system", "scores", "samples", "generation_scores")
 

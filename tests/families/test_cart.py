@@ -6,26 +6,17 @@ import pytest
 import torch
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Given, Tokens, TokenShape
+from genwright.core.protocols import Tokens, TokenShape
 from genwright.families.cart import Cart
 from genwright.families.cart_config import CartConfig
 from genwright.families.store import load_family, save_family
 
-SHAPE = TokenShape(vocab_size=25, bos_id=23, eos_id=24, context_tokens=4, cells=((0, 2), (2, 2), (4, 2), (6, 17)))
-
-
-def rows(n: int, seed: int) -> torch.Tensor:
-    """Two coins, whether they differ, and a number that says which of them fell how."""
-    rng = torch.Generator().manual_seed(seed)
-    a, b = (torch.randint(0, 2, (n,), generator=rng) for _ in range(2))
-    number = 4 * (2 * a + b) + torch.randint(0, 4, (n,), generator=rng)
-    return torch.stack((a, b + 2, (a ^ b) + 4, number + 6), dim=1)
+from . import coin_toys
+from .coin_toys import SHAPE, rows
 
 
 def fitted(n: int = 800) -> Cart:
-    family = Cart(CartConfig(), shape=SHAPE)
-    ids = rows(n, 1)
-    family.fit([Tokens(ids[: n // 2]), Tokens(ids[n // 2 :])], rng=torch.Generator().manual_seed(0))
+    family: Cart = coin_toys.fitted(Cart(CartConfig(), shape=SHAPE), n)
     return family
 
 
@@ -53,16 +44,7 @@ def test_likelihoods_are_those_that_rows_are_drawn_with() -> None:
 
 @pytest.mark.parametrize("place", [0, 2, 3])
 def test_given_cells_stay_and_decide_the_others(place: int) -> None:
-    family = fitted()
-    row = torch.tensor([[1, 2, 5, 6 + 9]]).expand(300, 4)
-    known = torch.zeros(300, 4, dtype=torch.bool)
-    known[:, place] = True
-    made = family.sample(300, given=Given(Tokens(row), known), rng=torch.Generator().manual_seed(4)).ids
-    assert (made[:, place] == row[:, place]).all()
-    true = rows(20_000, 9)
-    true = true[true[:, place] == row[0, place]]
-    for cell in range(3):
-        assert abs(made[:, cell].double().mean() - true[:, cell].double().mean()) < 0.12
+    coin_toys.assert_completes(fitted(), place)
 
 
 def test_it_comes_back_from_a_folder_with_the_same_bits(tmp_path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Fitted, Given, Tokens, TokenShape
+from genwright.core.protocols import Fitted, Tokens, TokenShape
 from genwright.families import AutoregressiveConfig
 from genwright.families.autoregressive import build
 from genwright.families.cart import Cart
@@ -15,15 +15,8 @@ from genwright.families.store import build_family, load_family, save_family
 from genwright.families.tree_orders import TreeOrders
 from genwright.nets import TreesConfig
 
-SHAPE = TokenShape(vocab_size=25, bos_id=23, eos_id=24, context_tokens=4, cells=((0, 2), (2, 2), (4, 2), (6, 17)))
-
-
-def rows(n: int, seed: int) -> torch.Tensor:
-    """Two coins, whether they differ, and a number that says which of them fell how."""
-    rng = torch.Generator().manual_seed(seed)
-    a, b = (torch.randint(0, 2, (n,), generator=rng) for _ in range(2))
-    number = 4 * (2 * a + b) + torch.randint(0, 4, (n,), generator=rng)
-    return torch.stack((a, b + 2, (a ^ b) + 4, number + 6), dim=1)
+from . import coin_toys
+from .coin_toys import SHAPE, rows
 
 
 def fitted(n: int = 800, **settings: object) -> TreeOrders:
@@ -31,9 +24,8 @@ def fitted(n: int = 800, **settings: object) -> TreeOrders:
     config = AutoregressiveConfig(net=TreesConfig(**settings), order=order).resolve(depth=1, shape=SHAPE)
     family = build(config, shape=SHAPE)
     assert isinstance(family, TreeOrders) and isinstance(family, Fitted)
-    ids = rows(n, 1)
-    family.fit([Tokens(ids[: n // 2]), Tokens(ids[n // 2 :])], rng=torch.Generator().manual_seed(0))
-    return family
+    found: TreeOrders = coin_toys.fitted(family, n)
+    return found
 
 
 def test_it_sums_to_one_and_draws_what_it_gives_odds_to() -> None:
@@ -52,16 +44,7 @@ def test_it_sums_to_one_and_draws_what_it_gives_odds_to() -> None:
 
 @pytest.mark.parametrize("place", [0, 2, 3])
 def test_given_cells_stay_and_decide_the_others(place: int) -> None:
-    family = fitted(num_orders=5)
-    row = torch.tensor([[1, 2, 5, 6 + 9]]).expand(400, 4)
-    known = torch.zeros(400, 4, dtype=torch.bool)
-    known[:, place] = True
-    made = family.sample(400, given=Given(Tokens(row), known), rng=torch.Generator().manual_seed(4)).ids
-    assert (made[:, place] == row[:, place]).all()
-    true = rows(20_000, 9)
-    true = true[true[:, place] == row[0, place]]
-    for cell in range(3):
-        assert abs(made[:, cell].double().mean() - true[:, cell].double().mean()) < 0.12
+    coin_toys.assert_completes(fitted(num_orders=5), place)
 
 
 def test_one_order_and_one_tree_on_all_rows_is_the_sequence_of_trees() -> None:

@@ -6,33 +6,25 @@ import pytest
 import torch
 
 from genwright.core import CapabilityError
-from genwright.core.protocols import Fitted, Given, Tokens, TokenShape
+from genwright.core.protocols import Fitted, Tokens, TokenShape
 from genwright.families import AutoregressiveConfig
 from genwright.families.diffusion_config import DiffusionConfig
 from genwright.families.store import build_family, load_family, save_family
 from genwright.families.unmasking_trees import UnmaskingTrees
 from genwright.nets import MaskedTreesConfig
 
-SHAPE = TokenShape(vocab_size=25, bos_id=23, eos_id=24, context_tokens=4, cells=((0, 2), (2, 2), (4, 2), (6, 17)))
+from . import coin_toys
+from .coin_toys import SHAPE, rows
+
 EVERY = torch.tensor(list(itertools.product((0, 1), (2, 3), (4, 5), range(6, 23))))
-
-
-def rows(n: int, seed: int) -> torch.Tensor:
-    """Two coins, whether they differ, and a number that says which of them fell how."""
-    rng = torch.Generator().manual_seed(seed)
-    a, b = (torch.randint(0, 2, (n,), generator=rng) for _ in range(2))
-    number = 4 * (2 * a + b) + torch.randint(0, 4, (n,), generator=rng)
-    return torch.stack((a, b + 2, (a ^ b) + 4, number + 6), dim=1)
 
 
 def fitted(n: int = 800, **settings: int) -> UnmaskingTrees:
     config = DiffusionConfig(net=MaskedTreesConfig(**settings), likelihood_points=300)
-    config = config.resolve(depth=1, shape=SHAPE)
-    family = build_family(config, shape=SHAPE)
+    family = build_family(config.resolve(depth=1, shape=SHAPE), shape=SHAPE)
     assert isinstance(family, UnmaskingTrees) and isinstance(family, Fitted)
-    ids = rows(n, 1)
-    family.fit([Tokens(ids[: n // 2]), Tokens(ids[n // 2 :])], rng=torch.Generator().manual_seed(0))
-    return family
+    found: UnmaskingTrees = coin_toys.fitted(family, n)
+    return found
 
 
 def test_it_learns_the_joint_and_bounds_its_likelihood() -> None:
@@ -61,17 +53,7 @@ def test_shares_are_those_of_the_rows_that_agree() -> None:
 @pytest.mark.parametrize("place", [0, 2, 3])
 @pytest.mark.parametrize("steps", [None, 2])
 def test_given_cells_stay_and_decide_the_others(place: int, steps: int | None) -> None:
-    family = fitted()
-    row = torch.tensor([[1, 2, 5, 6 + 9]]).expand(300, 4)
-    known = torch.zeros(300, 4, dtype=torch.bool)
-    known[:, place] = True
-    given = Given(Tokens(row), known)
-    made = family.sample(300, given=given, steps=steps, rng=torch.Generator().manual_seed(4)).ids
-    assert (made[:, place] == row[:, place]).all()
-    true = rows(20_000, 9)
-    true = true[true[:, place] == row[0, place]]
-    for cell in range(3):
-        assert abs(made[:, cell].double().mean() - true[:, cell].double().mean()) < 0.12
+    coin_toys.assert_completes(fitted(), place, steps=steps)
 
 
 def test_it_comes_back_from_a_folder_with_the_same_bits(tmp_path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from genwright.core import DataError
 from genwright.modalities.table.bins import BinsCodec
-from genwright.modalities.table.config import BinsConfig
+from genwright.modalities.table.config import BinsConfig, VectorConfig
+from genwright.modalities.table.vector import VectorCodec
 
 
 def mixed(n, seed):
@@ -121,8 +122,8 @@ def test_rare_texts_constant_and_empty_columns():
     table = pa.table(
         {
             "one": [7] * 1000,
-            "name": [f"name {n}" for n in range(999)] + [None],
-            "only": ["x"] + ["y"] * 999,
+            "name": [f"name {n // 3}" for n in range(999)] + [None],
+            "only": ["x"] * 3 + ["y"] * 997,
             "none": pa.array([None] * 1000, pa.float64()),
         }
     )
@@ -130,10 +131,28 @@ def test_rare_texts_constant_and_empty_columns():
     encoded = codec.encode(table)
     back = codec.decode(encoded)
     assert set(back.column("one").to_pylist()) == {7}
-    assert len(back.column("name").drop_null()) == 10 and back.column("only").to_pylist()[0] == "x"
+    assert len(back.column("name").drop_null()) == 30 and back.column("only").to_pylist()[0] == "x"
     assert back.column("none").null_count == 1000
     place = codec.shape.cells[1][0]
-    assert encoded.values[999, 1] == place and (encoded.values[:, 1] == place + 11).sum() == 989
+    assert encoded.values[999, 1] == place and (encoded.values[:, 1] == place + 11).sum() == 969
+
+
+@pytest.mark.parametrize(("codec", "config"), [(BinsCodec, BinsConfig()), (VectorCodec, VectorConfig())])
+def test_a_text_that_fewer_than_three_groups_hold_never_comes_back(codec, config):
+    """However often it stands there: all rows of a person are one group."""
+    table = pa.table(
+        {
+            "name": ["Ada"] * 40 + ["Bob"] * 2 + ["Cy"] * 8,
+            "yes": [True] + [False] * 49,
+            "own": [f"number {n}" for n in range(50)],
+            "group": ["a"] * 20 + ["b"] * 20 + [f"g{n}" for n in range(10)],
+        }
+    )
+    fitted = codec.fit(config, rows=[table])
+    back = fitted.decode(fitted.encode(table))
+    assert set(back.column("name").to_pylist()) == {None, "Cy"}
+    assert back.column("yes").to_pylist() == table.column("yes").to_pylist()
+    assert back.column("own").null_count == 50
 
 
 def test_the_same_rows_give_the_same_codec(tmp_path):

@@ -9,9 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genwright.modalities.table.columns import Floats, Integers
-
-HOLDERS = 3  # so many groups must hold a value, or lie in a range, for it to stand for itself
+from genwright.modalities.table.columns import HOLDERS, Floats, Integers
 
 
 @dataclass(frozen=True)

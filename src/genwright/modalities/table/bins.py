@@ -93,8 +93,8 @@ class BinsCodec(ColumnsCodec[Cells]):
     Numbers come back exactly where their grid has at most 3/4 max_levels * sub_levels steps, and beyond that where
     three groups of the train split share them; the others come back as a step of a range that holds at least three
     groups (see `genwright.modalities.table.atoms`), and the rest of the row decides which. What lies outside the train
-    split's range goes to its end. Texts beyond the most frequent `max_categories` share an id, which comes back as
-    null: what they were is lost.
+    split's range goes to its end. Texts that fewer than three groups hold, or beyond the most frequent
+    `max_categories`, share an id, which comes back as null: what they were is lost.
     """
 
     representation: Representation = "tokens"
@@ -125,7 +125,11 @@ class BinsCodec(ColumnsCodec[Cells]):
         groups = codes_of_groups(table)
         derived, relations, table = prepared(table, groups=groups, relations=config.relations)
         columns = describe(
-            [table], most_values=config.max_levels, most_categories=config.max_categories, whole=derived.joined
+            table,
+            groups=groups,
+            most_values=config.max_levels,
+            most_categories=config.max_categories,
+            whole=derived.joined,
         )
         return cls([_cells(column, table, groups, config) for column in columns], derived, relations)
 

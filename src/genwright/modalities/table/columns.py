@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Mapping
+from collections import Counter
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass
 from datetime import time
 from typing import Any, Self
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from genwright.core import DataError
 
 RESERVED = ("id", "group")
+HOLDERS = 3  # so many groups must hold a value, or lie in a range, for it to stand for itself
 SPIKE_SHARE = 0.01
 SPIKE_TIMES = 4.0  # as frequent as the median value: below that all values are alike
 MOST_SPIKES = 16
@@ -210,32 +212,37 @@ class Column:
 
 
 def describe(
-    rows: Iterable[pa.Table], /, *, most_values: int, most_categories: int, whole: Container[str] = ()
+    table: pa.Table, /, *, groups: Integers, most_values: int, most_categories: int, whole: Container[str] = ()
 ) -> tuple[Column, ...]:
     """Every column besides `id` and `group`; numbers of at most `most_values` list them, texts the most frequent.
 
-    Of the columns `whole` all texts are listed.
+    A text that fewer than three groups hold is not listed, or made rows could name someone. Of the columns `whole` all
+    texts are listed.
 
     Raises:
         DataError: there is no column, or one of a type that is not read.
     """
-    table = pa.concat_tables(rows)
     names = [name for name in table.column_names if name not in RESERVED]
     if not names:
         raise DataError("the table has no column besides id and group", hint="look at data.sources columns")
     return tuple(
-        _category(name, table.column(name), len(table) if name in whole else most_categories)
+        _category(name, table.column(name), None if name in whole else (groups, most_categories))
         if is_category(table.column(name))
         else _number(name, table.column(name), most_values)
         for name in names
     )
 
 
-def _category(name: str, cells: pa.ChunkedArray, most: int) -> Column:
+def _category(name: str, cells: pa.ChunkedArray, bound: tuple[Integers, int] | None) -> Column:
+    """`bound`: the group of each row, and how many texts are listed at most; None lists all."""
     kind = "bool" if pa.types.is_boolean(cells.type) else "string"
-    found = cells.drop_null().cast(pa.string()).value_counts().to_pylist()
-    counts = {one["values"]: one["counts"] for one in found}
-    kept = sorted(sorted(counts, key=lambda value: (-counts[value], value))[:most])
+    texts = texts_of(cells)
+    counts = Counter(text for text in texts if text is not None)
+    kept = sorted(counts)
+    if bound is not None and kind == "string":
+        groups, most = bound
+        held = Counter(text for text, _ in set(zip(texts, groups.tolist(), strict=True)))
+        kept = sorted(sorted((t for t in kept if held[t] >= HOLDERS), key=lambda text: (-counts[text], text))[:most])
     commonest = max(range(len(kept)), key=lambda at: counts[kept[at]], default=0)
     return Column(name, kind, tuple(kept), len(kept) < len(counts), cells.null_count > 0, commonest)
 

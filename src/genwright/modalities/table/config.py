@@ -64,8 +64,8 @@ class TableMetricsConfig(Config):
 class BinsConfig(Config):
     """A number with at most `max_levels` values is one token, a richer one a quantile bin and a place in it.
 
-    Texts are one token each; those beyond the most frequent `max_categories` share one. A number that follows from one
-    or two others is told beside what follows from them, unless `relations` is "off".
+    Texts are one token each; those beyond the most frequent `max_categories`, or of fewer than three groups, share one.
+    A number that follows from one or two others is told beside what follows from them, unless `relations` is "off".
     """
 
     kind: Literal["table-bins"] = "table-bins"
@@ -79,7 +79,7 @@ class VectorConfig(Config):
     """A number is one entry, normal by its train quantiles; few values, texts, spikes and missing cells are one-hot.
 
     Numbers of at most `max_levels` values count as few; richer ones come back as one of about `max_atoms` values and
-    ranges. Texts beyond the most frequent `max_categories` share an entry.
+    ranges. Texts beyond the most frequent `max_categories`, or of fewer than three groups, share an entry.
     """
 
     kind: Literal["table-vector"] = "table-vector"

@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genwright.core import DataError
-from genwright.modalities.table.atoms import HOLDERS
-from genwright.modalities.table.columns import RESERVED, TYPES, Integers, from_whole, numbers_of
+from genwright.modalities.table.columns import HOLDERS, RESERVED, TYPES, Integers, from_whole, numbers_of
 from genwright.modalities.table.rules import Rules, combinations_of
 
 MOST_COMBINATIONS = 10_000

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
 from genwright.core.protocols import Representation, VectorColumn, VectorShape
-from genwright.modalities.table.atoms import HOLDERS, atoms_of, codes_of_groups, digits_of, rounded, within
-from genwright.modalities.table.columns import Column, Floats, Integers, describe, numbers_of
+from genwright.modalities.table.atoms import atoms_of, codes_of_groups, digits_of, rounded, within
+from genwright.modalities.table.columns import HOLDERS, Column, Floats, Integers, describe, numbers_of
 from genwright.modalities.table.config import VectorConfig
 from genwright.modalities.table.layout import ColumnsCodec, prepared
 
@@ -148,7 +148,11 @@ class VectorCodec(ColumnsCodec[Stretch]):
         groups = codes_of_groups(table)
         derived, relations, table = prepared(table, groups=groups, relations=config.relations)
         columns = describe(
-            [table], most_values=config.max_levels, most_categories=config.max_categories, whole=derived.joined
+            table,
+            groups=groups,
+            most_values=config.max_levels,
+            most_categories=config.max_categories,
+            whole=derived.joined,
         )
         return cls([_stretch(column, table, groups, config) for column in columns], derived, relations)
 

@@ -90,7 +90,7 @@ def _serves(kind: str, modality: str) -> None:
 STAGE = StageSpec(
     name="fit",
     order=20,
-    version="4",
+    version="5",
     config=FitConfig,
     run="genwright.stages.fit.run:run",
     inputs=("dataset",),

@@ -67,7 +67,12 @@ def _samples(system: Any, digest: str, arguments: argparse.Namespace, out: Outpu
     if arguments.prompt:
         raise SpecError("this system continues no text", hint="say what is known with --given '{\"column\": value}'")
     given, count = _known(arguments.given, arguments.num)
-    conditions, _ = _known(arguments.condition, count)
+    conditions, asked = _asked(arguments.condition, system.codec, count)
+    if given is not None and asked != count:
+        raise SpecError(
+            f"--given has {count:,} rows and --condition {asked:,}", hint="give one condition, or as many as rows"
+        )
+    count = asked
     rows = system.sample(
         count,
         seed=arguments.seed,
@@ -126,6 +131,15 @@ def _known(text: str | None, count: int) -> tuple[Any, int]:
     if text is None:
         return None, count
     found: tuple[Any, int] = load_reference("genwright.systems.told:known_rows", extra="train")(text, count=count)
+    return found
+
+
+def _asked(text: str | None, codec: Any, count: int) -> tuple[Any, int]:
+    """Rows of what is asked for, as `_known` reads them."""
+    if text is None:
+        return None, count
+    read = load_reference("genwright.systems.told:asked_rows", extra="train")
+    found: tuple[Any, int] = read(text, codec, count=count)
     return found
 
 

@@ -13,9 +13,9 @@ from genwright.cli.evidence import estimate_text, use_of
 from genwright.cli.life import standing
 from genwright.cli.main import COMMANDS, make_parser
 from genwright.cli.output import Output, plain
-from genwright.cli.systems import _shown
+from genwright.cli.systems import _shown, export
 from genwright.core.claim import Claim, Derivation, Estimate
-from genwright.core.errors import DependencyError, GateError
+from genwright.core.errors import CapabilityError, DependencyError, GateError
 
 SPEC = '[project]\nname = "p"\n[data]\n[[data.sources]]\npath = "docs/*.txt"\n[fit]\n'
 
@@ -197,3 +197,15 @@ def test_dates_and_times_are_json():
     assert json.loads(json.dumps(plain([cells]))) == [
         {"day": "2024-05-31", "at": "14:30:00", "seen": "2024-05-31T14:30:00"}
     ]
+
+
+@pytest.mark.parametrize("kind", ["hf", "gguf"])
+def test_what_is_no_language_model_is_not_exported(kind, tmp_path, monkeypatch):
+    made = SimpleNamespace(
+        resolve_system=lambda _: ("ab" * 32, None), system=lambda _: SimpleNamespace(capabilities={"sample"})
+    )
+    monkeypatch.setattr("genwright.cli.systems.Project.find", lambda _: made)
+    told = SimpleNamespace(folder=str(tmp_path / "out"), project=".", system=None, format=kind, type="f16")
+    with pytest.raises(CapabilityError, match=r"no language model that could be exported \(it can: sample\)"):
+        export(told, Output(as_json=False))
+    assert not (tmp_path / "out").exists()

@@ -17,7 +17,10 @@ def test_an_empty_cell_is_unknown_in_texts_too(tmp_path) -> None:
     assert rows.to_pydict() == {"a": [0.5, None, None], "b": [None, 2, None], "c": ["x", None, None]}
 
 
-def test_a_file_without_rows_says_nothing_of_any_sample(tmp_path) -> None:
+def test_a_file_without_rows_or_with_a_column_twice_says_nothing_of_any_sample(tmp_path) -> None:
+    (tmp_path / "twice.csv").write_text("a,a\n1,2\n")
+    with pytest.raises(SpecError, match="a column twice: a, a"):
+        known_rows(str(tmp_path / "twice.csv"), count=1)
     (tmp_path / "none.csv").write_text("a,b\n")
     with pytest.raises(SpecError, match="no rows below its header"):
         known_rows(str(tmp_path / "none.csv"), count=1)

@@ -221,6 +221,12 @@ def export(arguments: argparse.Namespace, out: Output) -> int:
     project = Project.find(arguments.project)
     digest, _ = project.resolve_system(arguments.system)
     system = project.system(digest)
+    if not hasattr(system, f"export_{arguments.format}"):
+        raise CapabilityError(
+            f"system {digest[:12]} is no language model that could be exported "
+            f"(it can: {', '.join(sorted(system.capabilities))})",
+            hint="genwright generate --out DIR writes its samples; a release is a folder that can be copied",
+        )
     if arguments.format == "gguf":
         target.parent.mkdir(parents=True, exist_ok=True)
         system.export_gguf(target, file_type=arguments.type)

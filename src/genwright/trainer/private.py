@@ -6,6 +6,7 @@ validation make of it follows from it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -54,7 +55,10 @@ def multiplier_for(config: PrivacyConfig, /, *, rate: float, num_steps: int) -> 
     find = load_reference("opacus.accountants.utils:get_noise_multiplier", extra="privacy")
     asked = {"target_epsilon": config.epsilon, "target_delta": config.delta}
     try:
-        return float(find(**asked, sample_rate=rate, steps=num_steps, accountant=ACCOUNTANT))
+        with warnings.catch_warnings():
+            # Of orders that would allow less noise; what is found holds all the same.
+            warnings.filterwarnings("ignore", message="Optimal order is")
+            return float(find(**asked, sample_rate=rate, steps=num_steps, accountant=ACCOUNTANT))
     except ValueError as error:
         raise SpecError(
             f"train.trainer.privacy: {num_steps:,} steps cannot be had for epsilon {config.epsilon} at delta "

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from genwright.core import DataError
+from genwright.core import DataError, SpecError
 from genwright.modalities.condition import Conditioner
 from genwright.modalities.conditioning import ConditionConfig
 
@@ -52,3 +52,10 @@ def test_what_is_asked_for_and_cannot_be_is_an_error_that_says_what_can():
     assert "3 words, such as blue, heart, red" in str(found.value.hint)
     with pytest.raises(DataError, match="'high' is none"):
         conditioner.encode(pa.table({"x": ["high"]}))
+
+
+@pytest.mark.parametrize("kind", ["category", "number", "words"])
+def test_a_column_of_which_nothing_is_known_is_no_condition(kind):
+    rows = pa.table({"x": pa.array([None, None], pa.float64())})
+    with pytest.raises(SpecError, match="'x' holds nothing"):
+        Conditioner.fit([ConditionConfig(column="x", kind=kind)], rows=[rows])

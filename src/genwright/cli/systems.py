@@ -157,8 +157,9 @@ def predict(arguments: argparse.Namespace, out: Output) -> int:
     asked, found = system.manifest.properties, system.predict(rows)
     lines = [_predicted(found, row, asked.columns) for row in range(len(rows))]
     samples = rows.drop_columns([name for name in (*asked.columns, "group") if name in rows.column_names]).to_pylist()
-    out.table(
+    _shown(
         [{**sample, **line} for sample, line in zip(samples, lines, strict=True)],
+        out,
         title=f"system {digest[:12]}: intervals hold {asked.coverage:.0%} of samples like those of training",
     )
     return 0
@@ -180,8 +181,9 @@ def score(arguments: argparse.Namespace, out: Output) -> int:
     lines, n = load_reference("genwright.systems.strangeness:judged", extra="train")(system, rows, dataset=dataset)
     samples = rows.drop_columns(["group"] if "group" in rows.column_names else []).to_pylist()
     shown = [{k: v for k, v in one.items() if not isinstance(v, bytes)} for one in samples]
-    out.table(
+    _shown(
         [{**sample, **line} for sample, line in zip(shown, lines, strict=True)],
+        out,
         title=f"system {digest[:12]}: nats per {system.codec.unit}, squared error; p is of {n:,} held-out samples",
     )
     return 0

@@ -102,7 +102,7 @@ class Conditioner:
         """Categories, means and words of the train split.
 
         Raises:
-            SpecError: a column is not there, is no number, or has too many categories.
+            SpecError: a column is not there, is empty, is no number, or has too many categories.
         """
         gathered = [_Gathered(config) for config in configs]
         for table in rows:
@@ -216,6 +216,11 @@ class _Gathered:
         self.squares += float((numbers**2).sum())
 
     def column(self) -> _Column:
+        if not (self.n if self.config.kind == "number" else self.counts):
+            raise SpecError(
+                f"fit.condition: column '{self.config.column}' holds nothing that is known in the train split",
+                hint="condition on another column",
+            )
         if self.config.kind == "number":
             mean = self.total / max(self.n, 1)
             scale = max(self.squares / max(self.n, 1) - mean**2, 0.0) ** 0.5 or 1.0

@@ -21,6 +21,9 @@ def test_a_file_without_rows_or_with_a_column_twice_says_nothing_of_any_sample(t
     (tmp_path / "twice.csv").write_text("a,a\n1,2\n")
     with pytest.raises(SpecError, match="a column twice: a, a"):
         known_rows(str(tmp_path / "twice.csv"), count=1)
+    (tmp_path / "latin.csv").write_bytes(b"M\xfchle\n1\n")
+    with pytest.raises(SpecError, match="cannot be read as CSV"):
+        known_rows(str(tmp_path / "latin.csv"), count=1)
     (tmp_path / "none.csv").write_text("a,b\n")
     with pytest.raises(SpecError, match="no rows below its header"):
         known_rows(str(tmp_path / "none.csv"), count=1)

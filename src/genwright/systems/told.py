@@ -31,10 +31,11 @@ def known_rows(text: str, /, *, count: int) -> tuple[pa.Table, int]:
     try:
         # Of a text, too, an empty cell is one to be filled in.
         rows = csv.read_csv(text, convert_options=csv.ConvertOptions(null_values=MISSING, strings_can_be_null=True))
-    except (OSError, pa.ArrowException) as error:
+        names = rows.column_names  # decoded only here
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise SpecError(f"{text} cannot be read as CSV ({error})", hint="give a JSON object or a CSV file") from None
-    if len(set(rows.column_names)) < len(rows.column_names):
-        raise SpecError(f"{text} names a column twice: {', '.join(rows.column_names)}", hint="leave one of them out")
+    if len(set(names)) < len(names):
+        raise SpecError(f"{text} names a column twice: {', '.join(names)}", hint="leave one of them out")
     if not len(rows):
         raise SpecError(f"{text} has no rows below its header", hint="give a row for each sample")
     return rows, len(rows)

@@ -123,7 +123,9 @@ class PrivateGradients:
             out: tuple[Tensor, Tensor] = functional_call(self._loss, dict(values), (kind, row, clock))
             return out
 
-        with plain_formulas(), sdpa_kernel(SDPBackend.MATH):
+        with plain_formulas(), sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+            # Of an operator that is taken row by row: nothing that a reader could do about it.
+            warnings.filterwarnings("ignore", message="There is a performance drop")
             each, found = vmap(grad(loss, has_aux=True), in_dims=(None, 0), randomness="different")(parameters, rows)
         norms = torch.stack([value.flatten(1).square().sum(1) for value in each.values()]).sum(0).sqrt()
         if not bool(norms.isfinite().all()):  # what has no length cannot be shortened: it counts for nothing

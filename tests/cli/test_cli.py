@@ -7,15 +7,16 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 
 from genwright.cli.evidence import estimate_text, use_of
 from genwright.cli.life import standing
 from genwright.cli.main import COMMANDS, make_parser
 from genwright.cli.output import Output, plain
-from genwright.cli.systems import _shown
+from genwright.cli.systems import _shown, export, score
 from genwright.core.claim import Claim, Derivation, Estimate
-from genwright.core.errors import DependencyError, GateError
+from genwright.core.errors import CapabilityError, DependencyError, GateError
 
 SPEC = '[project]\nname = "p"\n[data]\n[[data.sources]]\npath = "docs/*.txt"\n[fit]\n'
 
@@ -197,3 +198,31 @@ def test_dates_and_times_are_json():
     assert json.loads(json.dumps(plain([cells]))) == [
         {"day": "2024-05-31", "at": "14:30:00", "seen": "2024-05-31T14:30:00"}
     ]
+
+
+def test_scores_of_samples_of_many_columns_stand_below_these(capsys, monkeypatch):
+    rows = pa.table({f"column_{at}": [at, at + 1] for at in range(24)})
+    made = SimpleNamespace(
+        resolve_system=lambda _: ("ab" * 32, None),
+        system=lambda _: SimpleNamespace(capabilities={"sample"}, modality=None, codec=SimpleNamespace(unit="row")),
+        ledger=SimpleNamespace(runs=lambda **_: [{"outputs": {"system": "ab" * 32}, "inputs": {"dataset": "d"}}]),
+        checked_path=lambda _: None,
+    )
+    found = {"told_rows": lambda *_: rows, "judged": lambda *_, **__: ([{"surprise": 1.5}, {"surprise": 2.5}], 9)}
+    monkeypatch.setattr("genwright.cli.systems.Project.find", lambda _: made)
+    monkeypatch.setattr("genwright.cli.systems.load_reference", lambda name, **_: found[name.partition(":")[2]])
+    assert score(SimpleNamespace(project=".", system=None, samples=["x.csv"]), Output(as_json=False)) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["column_23", "23", "24"] in lines and ["surprise", "1.5", "2.5"] in lines
+
+
+@pytest.mark.parametrize("kind", ["hf", "gguf"])
+def test_what_is_no_language_model_is_not_exported(kind, tmp_path, monkeypatch):
+    made = SimpleNamespace(
+        resolve_system=lambda _: ("ab" * 32, None), system=lambda _: SimpleNamespace(capabilities={"sample"})
+    )
+    monkeypatch.setattr("genwright.cli.systems.Project.find", lambda _: made)
+    told = SimpleNamespace(folder=str(tmp_path / "out"), project=".", system=None, format=kind, type="f16")
+    with pytest.raises(CapabilityError, match=r"no language model that could be exported \(it can: sample\)"):
+        export(told, Output(as_json=False))
+    assert not (tmp_path / "out").exists()

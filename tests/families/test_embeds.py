@@ -30,3 +30,16 @@ def test_settings_know_whether_samples_have_an_embedding(kind, over):
     except (ValueError, CapabilityError) as refused:
         pytest.skip(str(refused))
     assert config.embeds(made, own_ids=over == "columns") == hasattr(family, "embed")
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_settings_know_who_can_exaggerate_a_condition(kind):
+    config = component("families", kind).config.parse({"kind": kind}, where=kind)
+    assert config.guides() == (kind in {"autoregressive", "diffusion", "latent"})
+
+
+def test_a_latent_guides_where_its_prior_does_and_trees_do_not():
+    parse = component("families", "latent").config.parse
+    assert not parse({"kind": "latent", "prior": "gan"}, where="train.family").guides()
+    trees = {"kind": "autoregressive", "net": {"kind": "trees"}}
+    assert not component("families", "autoregressive").config.parse(trees, where="train.family").guides()

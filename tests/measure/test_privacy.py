@@ -52,3 +52,8 @@ def test_what_cannot_be() -> None:
     for delta in (None, 0.0, 1.0):
         with pytest.raises(SpecError, match="delta"):
             spent([(1.0, 0.1, 5)], delta=delta)
+
+
+def test_that_more_orders_could_give_less_is_no_warning_to_the_reader(recwarn: pytest.WarningsRecorder) -> None:
+    assert spent([(60.0, 0.01, 10)]) is not None
+    assert not [one for one in recwarn if "alpha" in str(one.message)]

@@ -56,6 +56,15 @@ def test_matrix_makes_named_variants(toys, tmp_path):
     assert len({spec.digest for spec in specs}) == 4
 
 
+def test_values_of_one_kind_are_named_by_their_other_settings(tmp_path):
+    body = HEAD + '[data]\n[[data.sources]]\npath = "x"\nlicence = "none"\n[fit]\n[train]\n[matrix]\n'
+    lstm = '{ kind = "autoregressive", net = { kind = "lstm" } }'
+    specs = load_specs(write(tmp_path, f'{body}"train.family" = ["autoregressive", {lstm}]\n'))
+    assert [spec.variant for spec in specs] == ["family=autoregressive", "family=autoregressive+net:lstm"]
+    with pytest.raises(SpecError, match="same name: family=autoregressive, family=autoregressive"):
+        load_specs(write(tmp_path, f'{body}"train.family" = ["autoregressive", "autoregressive"]\n'))
+
+
 def test_a_fault_in_a_list_is_told_once(tmp_path):
     body = '[project]\nname = "p"\n[data]\n[[data.sources]]\npath = "x"\nsha256 = "00"\n'
     with pytest.raises(SpecError, match=r"sources\.0\.sha256: String should match") as raised:

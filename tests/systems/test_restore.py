@@ -164,3 +164,9 @@ def test_psnr_and_ssim_by_hand():
     flat, other = np.full((1, 1, 16, 16), 100, np.uint8), np.full((1, 1, 16, 16), 120, np.uint8)
     c1 = (0.01 * 255) ** 2
     assert ssim(flat, other) == pytest.approx((2 * 100 * 120 + c1) / (100**2 + 120**2 + c1))
+
+
+def test_a_result_without_a_folder_is_refused_before_anything_is_drawn(trained, tmp_path):
+    image = write(bars(1, 5)[0, 0], tmp_path / "n.png")
+    with pytest.raises(SpecError, match=r"there is no folder .*missing"):
+        restore(trained, image, tmp_path / "missing" / "o.png", task="denoise", noise=0.2)

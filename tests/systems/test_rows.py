@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from genwright.core import CapabilityError
+from genwright.core import CapabilityError, SpecError
 from genwright.core.protocols import Encoded, Vector, VectorColumn, VectorShape
 from genwright.systems import DrawingConfig, Manifest
 from genwright.systems.rows import RowSystem
@@ -83,6 +83,8 @@ def test_the_way_from_one_sample_to_another_is_an_arc() -> None:
     made = system.interpolate(pa.table({"x": [3.0, 0.0], "y": [0.0, 3.0]}), 3)
     np.testing.assert_allclose(made["x"].to_numpy(), [3.0, 3.0 / 2**0.5, 0.0], atol=1e-6)
     np.testing.assert_allclose(made["y"].to_numpy(), [0.0, 3.0 / 2**0.5, 3.0], atol=1e-6)
+    with pytest.raises(SpecError, match="no way from one to another"):
+        system.interpolate(pa.table({"x": [3.0, 0.0], "y": [0.0, 3.0]}), 1)
     line = system.interpolate(pa.table({"x": [0.0, 1.0], "y": [0.0, 2.0]}), 3)
     np.testing.assert_allclose(line["y"].to_numpy(), [0.0, 1.0, 2.0], atol=1e-6)
 

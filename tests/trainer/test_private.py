@@ -222,3 +222,12 @@ def test_masked_diffusion_is_the_same_everywhere_and_where_masked(shape: TokenSh
         else:
             losses.append(float(next(family.losses(batch, CLOCK))[1].detach()))
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_how_torch_takes_rows_is_no_warning_to_the_reader(recwarn: pytest.WarningsRecorder) -> None:
+    torch.set_warn_always(True)
+    try:
+        summed(family_of("vae", {"d_latent": 4}, CELLS), feed_of(CELLS).rows(np.arange(2)), bound=0.5)
+    finally:
+        torch.set_warn_always(False)
+    assert not [one for one in recwarn if "performance drop" in str(one.message)]

@@ -67,7 +67,12 @@ def _samples(system: Any, digest: str, arguments: argparse.Namespace, out: Outpu
     if arguments.prompt:
         raise SpecError("this system continues no text", hint="say what is known with --given '{\"column\": value}'")
     given, count = _known(arguments.given, arguments.num)
-    conditions, _ = _known(arguments.condition, count)
+    conditions, asked = _asked(arguments.condition, system.codec, count)
+    if given is not None and asked != count:
+        raise SpecError(
+            f"--given has {count:,} rows and --condition {asked:,}", hint="give one condition, or as many as rows"
+        )
+    count = asked
     rows = system.sample(
         count,
         seed=arguments.seed,
@@ -129,6 +134,15 @@ def _known(text: str | None, count: int) -> tuple[Any, int]:
     return found
 
 
+def _asked(text: str | None, codec: Any, count: int) -> tuple[Any, int]:
+    """Rows of what is asked for, as `_known` reads them."""
+    if text is None:
+        return None, count
+    read = load_reference("genwright.systems.told:asked_rows", extra="train")
+    found: tuple[Any, int] = read(text, codec, count=count)
+    return found
+
+
 def predict(arguments: argparse.Namespace, out: Output) -> int:
     """Predict the properties of samples: value, interval, and whether training knew their like."""
     project = Project.find(arguments.project)
@@ -143,8 +157,9 @@ def predict(arguments: argparse.Namespace, out: Output) -> int:
     asked, found = system.manifest.properties, system.predict(rows)
     lines = [_predicted(found, row, asked.columns) for row in range(len(rows))]
     samples = rows.drop_columns([name for name in (*asked.columns, "group") if name in rows.column_names]).to_pylist()
-    out.table(
+    _shown(
         [{**sample, **line} for sample, line in zip(samples, lines, strict=True)],
+        out,
         title=f"system {digest[:12]}: intervals hold {asked.coverage:.0%} of samples like those of training",
     )
     return 0
@@ -166,8 +181,9 @@ def score(arguments: argparse.Namespace, out: Output) -> int:
     lines, n = load_reference("genwright.systems.strangeness:judged", extra="train")(system, rows, dataset=dataset)
     samples = rows.drop_columns(["group"] if "group" in rows.column_names else []).to_pylist()
     shown = [{k: v for k, v in one.items() if not isinstance(v, bytes)} for one in samples]
-    out.table(
+    _shown(
         [{**sample, **line} for sample, line in zip(shown, lines, strict=True)],
+        out,
         title=f"system {digest[:12]}: nats per {system.codec.unit}, squared error; p is of {n:,} held-out samples",
     )
     return 0
@@ -207,6 +223,12 @@ def export(arguments: argparse.Namespace, out: Output) -> int:
     project = Project.find(arguments.project)
     digest, _ = project.resolve_system(arguments.system)
     system = project.system(digest)
+    if not hasattr(system, f"export_{arguments.format}"):
+        raise CapabilityError(
+            f"system {digest[:12]} is no language model that could be exported "
+            f"(it can: {', '.join(sorted(system.capabilities))})",
+            hint="genwright generate --out DIR writes its samples; a release is a folder that can be copied",
+        )
     if arguments.format == "gguf":
         target.parent.mkdir(parents=True, exist_ok=True)
         system.export_gguf(target, file_type=arguments.type)

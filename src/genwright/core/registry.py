@@ -25,8 +25,8 @@ class Component:
     documents of any length, trained on end to end; otherwise each stands for itself. A family's `stream` says that it
     works on such. `modalities` are those that a codec serves (all where it is empty). `instead` are the settings of
     another family that does this one's work on a representation that it does not accept; its own go into `prior`.
-    `brought_by` names the stage that brings a codec ready made. A codec's `own_ids` says that its tokens lie in a fixed
-    layout whose cells have ids of their own.
+    `brought_by` names the stage that brings a codec ready made. A codec's `layout` says that its tokens lie in a
+    fixed layout, `own_ids` that the cells of that have ids of their own.
     """
 
     kind: str
@@ -38,6 +38,7 @@ class Component:
     modalities: tuple[str, ...] = ()
     instead: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     brought_by: str | None = None
+    layout: bool = False
     own_ids: bool = False
 
     def load(self) -> Any:

@@ -40,6 +40,10 @@ class CartConfig(FamilyConfig):
         del representation, own_ids
         return False
 
+    def guides(self) -> bool:
+        """Never."""
+        return False
+
     def learning_rate(self) -> float:
         """Nothing is learnt by steps."""
         return 0.0

@@ -54,6 +54,10 @@ class FamilyConfig(Config):
         del representation, own_ids
         return True
 
+    def guides(self) -> bool:
+        """Whether it can exaggerate a condition. True where only sampling tells."""
+        return True
+
 
 class AutoregressiveConfig(FamilyConfig):
     """Next-token prediction over one causal net; over a fixed layout of cells, a net of its own.
@@ -132,6 +136,10 @@ class AutoregressiveConfig(FamilyConfig):
         """Not in any order, and not by trees."""
         del representation
         return not self.trees and (not own_ids or self.order == "layout")
+
+    def guides(self) -> bool:
+        """Not by trees, which take no condition."""
+        return not self.trees
 
     @property
     def recurrent(self) -> bool:

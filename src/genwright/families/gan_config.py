@@ -55,6 +55,10 @@ class GanConfig(FamilyConfig):
         del representation, own_ids
         return False
 
+    def guides(self) -> bool:
+        """Never."""
+        return False
+
     def learning_rate(self) -> float:
         """0.0005, for AdamW (assumption)."""
         return 0.0005

@@ -59,6 +59,10 @@ class LatentConfig(FamilyConfig):
         """Counted once it is built."""
         del shape
 
+    def guides(self) -> bool:
+        """Where the prior does."""
+        return cast("FamilyConfig", self.prior).guides()
+
     def learning_rate(self) -> float:
         """The autoencoder's; the prior's parts take their own."""
         return self.autoencoder.learning_rate()

@@ -39,6 +39,10 @@ class NgramConfig(FamilyConfig):
         del representation, own_ids
         return False
 
+    def guides(self) -> bool:
+        """Never."""
+        return False
+
     def learning_rate(self) -> float:
         """Nothing is learnt by steps."""
         return 0.0

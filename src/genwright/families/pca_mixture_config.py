@@ -34,6 +34,10 @@ class PcaMixtureConfig(FamilyConfig):
         """Counted once it is fitted."""
         del shape
 
+    def guides(self) -> bool:
+        """Never."""
+        return False
+
     def learning_rate(self) -> float:
         """There is nothing to step: a placeholder that no optimiser reads."""
         return 1.0

@@ -85,6 +85,10 @@ class VaeConfig(FamilyConfig):
         over = "its observation noise is that of a batch; over tokens it has none"
         return None if representation == "tokens" else over
 
+    def guides(self) -> bool:
+        """Never."""
+        return False
+
     def learning_rate(self) -> float:
         """0.002 (assumption, tuned on small images); over tokens that of the autoregressive net of this width."""
         return self.default_rate or 0.002

@@ -41,7 +41,7 @@ class _Column:
             if value is None:
                 out[row] = np.nan
             elif self.config.kind == "number":
-                number = float(value)
+                number = self._number(value)
                 out[row] = (number - self.facts["mean"]) / self.facts["scale"] if isfinite(number) else np.nan
             else:
                 for name in self._names(value):
@@ -54,6 +54,19 @@ class _Column:
         if self.config.kind != "category":
             return list(values)
         return [value if value is not None and str(value) in self._place else None for value in values]
+
+    def tells(self, value: Any) -> bool:
+        """Whether anything is known of that value: of a caption, one of its words."""
+        return self.config.kind != "words" or value is None or any(word in self._place for word in words_of(str(value)))
+
+    def _number(self, value: Any) -> float:
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise DataError(
+                f"column '{self.config.column}' is conditioned on as a number, and {value!r} is none",
+                hint=f"give a number, such as {self.facts['mean']:.3g}, the mean of the train split",
+            ) from None
 
     def _names(self, value: Any) -> Sequence[str]:
         if self.config.kind == "words":
@@ -89,7 +102,7 @@ class Conditioner:
         """Categories, means and words of the train split.
 
         Raises:
-            SpecError: a column is not there, is no number, or has too many categories.
+            SpecError: a column is not there, is empty, is no number, or has too many categories.
         """
         gathered = [_Gathered(config) for config in configs]
         for table in rows:
@@ -113,6 +126,30 @@ class Conditioner:
         partly = np.logical_and(unknown.any(axis=1), ~unknown.all(axis=1))
         out[np.logical_and(partly[:, None], unknown)] = 0.0
         return out
+
+    def check_asked(self, rows: pa.Table) -> None:
+        """Passes where all that is asked for is known: columns that are these, and captions with a word of them.
+
+        Raises:
+            DataError: otherwise.
+        """
+        for name in rows.column_names:
+            if name not in self.names:
+                raise DataError(
+                    f"this system is not conditioned on '{name}'", hint=f"it is conditioned on {', '.join(self.names)}"
+                )
+        for column in self._columns:
+            name = column.config.column
+            for value in rows.column(name).to_pylist() if name in rows.column_names else ():
+                if not column.tells(value):
+                    raise DataError(
+                        f"column '{name}': no word of {value!r} is one that the system learnt",
+                        hint=f"it learnt {self._some_words(name)}",
+                    )
+
+    def _some_words(self, name: str) -> str:
+        words = self.categories(name)
+        return f"{len(words):,} words, such as {', '.join(words[:: max(1, len(words) // 10)][:10])}"
 
     def seen(self, rows: pa.Table) -> pa.Table:
         """The rows, null where a category is none of the train split: of a class with one member it may hold none."""
@@ -179,6 +216,11 @@ class _Gathered:
         self.squares += float((numbers**2).sum())
 
     def column(self) -> _Column:
+        if not (self.n if self.config.kind == "number" else self.counts):
+            raise SpecError(
+                f"fit.condition: column '{self.config.column}' holds nothing that is known in the train split",
+                hint="condition on another column",
+            )
         if self.config.kind == "number":
             mean = self.total / max(self.n, 1)
             scale = max(self.squares / max(self.n, 1) - mean**2, 0.0) ** 0.5 or 1.0

@@ -71,18 +71,35 @@ def _expand(table: dict[str, Any], matrix: Mapping[str, Any], *, path: Path) -> 
     for key, values in matrix.items():
         if not isinstance(values, list) or not values:
             raise SpecError(f"{path}: matrix.{key} must be a list of values (got {values!r})")
+    shown = {key: _labels(values) for key, values in matrix.items()}
     cells = []
-    for combination in itertools.product(*matrix.values()):
+    for places in itertools.product(*(range(len(values)) for values in matrix.values())):
         cell, labels = _copy(table), []
-        for key, value in zip(matrix, combination, strict=True):
-            set_path(cell, key, value)
-            shown = value.get("kind", value) if isinstance(value, dict) else value
-            labels.append(f"{key.rpartition('.')[2]}={shown}")
+        for key, at in zip(matrix, places, strict=True):
+            set_path(cell, key, _copy(matrix[key][at]))
+            labels.append(f"{key.rpartition('.')[2]}={shown[key][at]}")
         cells.append((",".join(labels), cell))
     names = [label for label, _ in cells]
     if len(set(names)) < len(names):
-        raise SpecError(f"{path}: [matrix] gives two variants the same name: {', '.join(sorted(names))}")
+        raise SpecError(
+            f"{path}: [matrix] gives two variants the same name: {', '.join(sorted(names))}",
+            hint="leave out the one that is there twice",
+        )
     return cells
+
+
+def _labels(values: Sequence[Any]) -> list[str]:
+    """What the values are called: by their kind, with their other settings where two have the same one."""
+    kinds_alone = [str(value.get("kind", value) if isinstance(value, dict) else value) for value in values]
+    return [
+        name if kinds_alone.count(name) == 1 or not isinstance(value, dict) else "+".join([name, *_told(value)])
+        for name, value in zip(kinds_alone, values, strict=True)
+    ]
+
+
+def _told(value: Mapping[str, Any]) -> list[str]:
+    rest = {key: item for key, item in value.items() if key != "kind"}
+    return [f"{key}:{item.get('kind', item) if isinstance(item, dict) else item}" for key, item in rest.items()]
 
 
 def _copy(value: Any) -> Any:

@@ -16,7 +16,7 @@ from genwright.modalities.image.config import ImageSourceConfig
 from genwright.modalities.image.frame import Frame
 from genwright.modalities.image.pixels import IMAGE, Levels, pixels_of, size_name
 from genwright.modalities.image.style.picture import check_name, save_picture
-from genwright.systems.told import known_rows
+from genwright.systems.told import asked_rows
 
 Task = Literal["denoise", "upscale", "inpaint"]
 
@@ -64,7 +64,7 @@ def restore_file(system: Any, settings: Mapping[str, Any], /, *, image: Path, ou
 
 
 def _restored(system: Any, asked: Restoration, image: Path, shape: GridShape) -> pa.Table:
-    conditions = None if asked.condition is None else known_rows(asked.condition, count=1)[0]
+    conditions = None if asked.condition is None else asked_rows(asked.condition, system.codec, count=1)[0]
     if asked.task == "denoise":
         levels = _levels(image, shape, 1)
         return system.denoise(levels, noise=asked.noise, steps=asked.steps or 1, conditions=conditions)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from genwright.core import CapabilityError, modality_component
+from genwright.core import CapabilityError, SpecError, modality_component
 from genwright.core.protocols import (
     BoundKind,
     Encoded,
@@ -189,9 +189,12 @@ class RowSystem:
 
         Raises:
             CapabilityError: the family has no latent that it can decode.
+            SpecError: both ends are more than the samples that are asked for.
             DataError: an end is none that the codec knows.
         """
         self._need("interpolate")
+        if n < 2:
+            raise SpecError(f"{n} samples hold no way from one to another", hint="ask for 2 or more: both ends count")
         latents = self.embed(ends)
         assert latents is not None and len(latents) == 2, "two ends"
         path = torch.from_numpy(_arc(latents[0], latents[1], np.linspace(0.0, 1.0, n))).float().to(self._device)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 
-from genwright.core import DataError, SpecError, modality_component
+from genwright.core import CapabilityError, DataError, SpecError, modality_component
 from genwright.core.protocols import ModelledModality
 
 MISSING = ("", "NA", "NaN")
@@ -30,9 +31,30 @@ def known_rows(text: str, /, *, count: int) -> tuple[pa.Table, int]:
     try:
         # Of a text, too, an empty cell is one to be filled in.
         rows = csv.read_csv(text, convert_options=csv.ConvertOptions(null_values=MISSING, strings_can_be_null=True))
-    except (OSError, pa.ArrowException) as error:
+        names = rows.column_names  # decoded only here
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise SpecError(f"{text} cannot be read as CSV ({error})", hint="give a JSON object or a CSV file") from None
+    if len(set(names)) < len(names):
+        raise SpecError(f"{text} names a column twice: {', '.join(names)}", hint="leave one of them out")
+    if not len(rows):
+        raise SpecError(f"{text} has no rows below its header", hint="give a row for each sample")
     return rows, len(rows)
+
+
+def asked_rows(text: str, codec: Any, /, *, count: int) -> tuple[pa.Table, int]:
+    """What samples are conditioned on, said as `known_rows` reads it, for a system with that codec.
+
+    Raises:
+        SpecError: it is neither a JSON object nor a file that can be read.
+        CapabilityError: the system was trained without a condition.
+        DataError: it is conditioned on no such column, or knows nothing of what is said.
+    """
+    conditioner = getattr(codec, "conditioner", None)
+    if conditioner is None:
+        raise CapabilityError("this system was trained without a condition", hint="set fit.condition, and train")
+    rows, count = known_rows(text, count=count)
+    conditioner.check_asked(rows)
+    return rows, count
 
 
 def told_rows(texts: Sequence[str], modality: ModelledModality, /) -> pa.Table:
@@ -50,6 +72,10 @@ def told_rows(texts: Sequence[str], modality: ModelledModality, /) -> pa.Table:
         rows = pa.concat_tables(tables)
     elif all(text.lstrip().startswith("{") for text in texts):
         rows = pa.concat_tables([known_rows(text, count=1)[0] for text in texts], promote_options="default")
+    elif len(texts) > 1 and all(Path(text).is_file() for text in texts):
+        raise SpecError(
+            f"{len(texts)} files are given, and one is read at a time", hint="give one, or a file that holds all"
+        )
     elif hasattr(modality, "parse"):
         rows = modality.parse(texts)
     else:

@@ -6,6 +6,7 @@ validation make of it follows from it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -54,7 +55,10 @@ def multiplier_for(config: PrivacyConfig, /, *, rate: float, num_steps: int) -> 
     find = load_reference("opacus.accountants.utils:get_noise_multiplier", extra="privacy")
     asked = {"target_epsilon": config.epsilon, "target_delta": config.delta}
     try:
-        return float(find(**asked, sample_rate=rate, steps=num_steps, accountant=ACCOUNTANT))
+        with warnings.catch_warnings():
+            # Of orders that would allow less noise; what is found holds all the same.
+            warnings.filterwarnings("ignore", message="Optimal order is")
+            return float(find(**asked, sample_rate=rate, steps=num_steps, accountant=ACCOUNTANT))
     except ValueError as error:
         raise SpecError(
             f"train.trainer.privacy: {num_steps:,} steps cannot be had for epsilon {config.epsilon} at delta "
@@ -119,7 +123,9 @@ class PrivateGradients:
             out: tuple[Tensor, Tensor] = functional_call(self._loss, dict(values), (kind, row, clock))
             return out
 
-        with plain_formulas(), sdpa_kernel(SDPBackend.MATH):
+        with plain_formulas(), sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+            # Of an operator that is taken row by row: nothing that a reader could do about it.
+            warnings.filterwarnings("ignore", message="There is a performance drop")
             each, found = vmap(grad(loss, has_aux=True), in_dims=(None, 0), randomness="different")(parameters, rows)
         norms = torch.stack([value.flatten(1).square().sum(1) for value in each.values()]).sum(0).sqrt()
         if not bool(norms.isfinite().all()):  # what has no length cannot be shortened: it counts for nothing

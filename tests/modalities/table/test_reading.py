@@ -110,3 +110,6 @@ def test_what_is_wrong_in_a_file_is_found_by_its_row(tmp_path):
     (tmp_path / "t.csv").write_bytes(b"a,b\n1,Mill\n2,M\xfchle\n")
     with pytest.raises(DataError, match=r"column 'b' of .*t.csv, row 2: b'M\\xfchle' is not UTF-8"):
         read(tmp_path)
+    (tmp_path / "t.csv").write_bytes(b"M\xfchle,b\n1,2\n")
+    with pytest.raises(DataError, match=r"t.csv, line 1: the names of columns are not UTF-8"):
+        read(tmp_path)

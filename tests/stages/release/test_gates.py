@@ -124,3 +124,16 @@ def test_wrong_policies_are_explained(tmp_path, text, message):
 def test_a_policy_outside_the_project_is_refused(tmp_path):
     with pytest.raises(SpecError, match="leads out of the project"):
         read_policy(SimpleNamespace(policy="../policy.toml"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("gate", "told"),
+    [
+        ({"label": "system"}, "labels of bits_per_byte are: none"),
+        ({"metric": "bits_per_bite"}, "did you mean bits_per_byte?"),
+        ({"metric": "frechet_chemnet_distance"}, "switched off"),
+    ],
+)
+def test_a_gate_without_a_claim_says_what_it_could_mean(gate, told):
+    (outcome,) = judge(policy(max=1.0, **gate), context([claim()]))
+    assert not outcome.passed and outcome.found.startswith("no such claim was made") and told in outcome.found

@@ -7,9 +7,9 @@ import pytest
 
 from genwright.core import SpecError
 from genwright.core.protocols import TokenShape
-from genwright.stages.fit.config import FitConfig
+from genwright.stages.fit.config import FitConfig, config_for
 from genwright.stages.train.config import TrainConfig
-from genwright.stages.train.shape import check, describe, resolve
+from genwright.stages.train.shape import check, describe, resolve, summary
 from genwright.trainer import TrainerConfig
 
 
@@ -68,3 +68,26 @@ def test_planning_knows_that_columns_have_ids_of_their_own() -> None:
     check({"train": train, "fit": FitConfig.parse({"codec": "table-bins"}, where="fit")}, "table")
     with pytest.raises(SpecError, match="takes a net such as 'bidirectional'"):
         check({"train": train, "fit": FitConfig.parse({"codec": "music-tokens"}, where="fit")}, "music")
+
+
+def line(family, codec: str, **fit) -> str:
+    train = TrainConfig.parse({"family": family, "size": "nano"}, where="train")
+    return summary({"train": train, "fit": FitConfig.parse({"codec": codec, **fit}, where="fit")})
+
+
+def test_a_plan_names_the_net_that_a_layout_has() -> None:
+    trees = {"kind": "autoregressive", "net": {"kind": "trees"}}
+    assert line("autoregressive", "table-bins").startswith("perceptron over cells 1 x ")
+    assert line(trees, "table-bins") == "trees in 16 orders, fitted without steps"
+    assert line("cart", "table-bins") == "cart, fitted without steps"
+    assert line("autoregressive", "image-levels").startswith("transformer over cells ")
+    told = line({"kind": "autoregressive", "cell_width": 96, "cell_layers": 3}, "music-tokens")
+    assert told.startswith("transformer over cells 3 x 96,") and "parameters" not in told
+
+
+def test_trees_are_told_no_condition_which_planning_knows() -> None:
+    family = {"kind": "autoregressive", "net": {"kind": "trees"}}
+    train = TrainConfig.parse({"family": family}, where="train")
+    fit = config_for("table").parse({"codec": "table-bins", "condition": [{"column": "x"}]}, where="fit")
+    with pytest.raises(SpecError, match="trees take no condition"):
+        check({"train": train, "fit": fit}, "table")

@@ -139,4 +139,5 @@ LEVELS = Component(
     accepts=("tokens",),
     extra="image",
     modalities=("image",),
+    layout=True,
 )

@@ -107,6 +107,7 @@ BINS = Component(
     accepts=("tokens",),
     extra="data",
     modalities=("table",),
+    layout=True,
     own_ids=True,
 )
 VECTOR = Component(

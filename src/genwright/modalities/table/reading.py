@@ -22,6 +22,7 @@ from genwright.modalities.table.rules import Rules
 ROWS_AT_ONCE = 1 << 16
 DELIMITERS = (";", "\t", "|", ",")
 MOST_NAMES_BYTES = 1 << 20
+AS_UTF8 = "write the file as UTF-8 (iconv -f LATIN1 -t UTF-8, where it is in Latin-1)"
 
 
 def read_tables(source: TableSourceConfig, /, *, root: Path) -> Iterator[pa.Table | Unreadable]:
@@ -64,6 +65,7 @@ def _parts(file: SourceFile, source: TableSourceConfig) -> Iterator[pa.Table]:
         if source.delimiter is None:
             _refuse_other_delimiter(file.path, delimiter)
         table = _csv(file.path, delimiter=delimiter, missing=source.missing)
+        _refuse_names(table, file)
         yield from (table.slice(at, ROWS_AT_ONCE) for at in range(0, len(table), ROWS_AT_ONCE))
     except (OSError, pa.ArrowException) as error:
         raise DataError(
@@ -133,6 +135,16 @@ def _plain(table: pa.Table, file: SourceFile) -> pa.Table:
     return pa.table({name: _column(name, table.column(name), file) for name in names})
 
 
+def _refuse_names(table: pa.Table, file: SourceFile) -> None:
+    """Says that the line of names is no text; Arrow decodes it only when it is asked for."""
+    try:
+        assert table.column_names
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{file.path}, line 1: the names of columns are not UTF-8 ({error.object[:40]!r})", hint=AS_UTF8
+        ) from None
+
+
 def _column(name: str, cells: pa.ChunkedArray, file: SourceFile) -> pa.ChunkedArray:
     kind = cells.type
     if pa.types.is_dictionary(kind):
@@ -170,7 +182,7 @@ def _refuse_bytes(name: str, cells: pa.ChunkedArray, file: SourceFile) -> None:
         except UnicodeDecodeError:
             raise DataError(
                 f"column '{name}' of {file.path}, row {row}: {cell[:40]!r} is not UTF-8",
-                hint="write the file as UTF-8 (iconv -f LATIN1 -t UTF-8, where it is in Latin-1), or drop the column",
+                hint=f"{AS_UTF8}, or drop the column",
             ) from None
 
 

@@ -1,5 +1,6 @@
 """Judging: each gate against its claim, and whether the gate was fixed before the claim was measured."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,19 +37,28 @@ class Outcome:
 def judge(policy: Policy, context: Context, /) -> list[Outcome]:
     """One outcome per gate, in order."""
     newest = {(claim.metric, claim.label): claim for claim in context.claims}
-    return [_judge(gate, newest.get((gate.metric, gate.label)), context) for gate in policy.gates]
+    return [_judge(gate, newest, context) for gate in policy.gates]
 
 
-def _judge(gate: Gate, claim: Claim | None, context: Context) -> Outcome:
-    name = gate.metric + (f" ({gate.label})" if gate.label else "")
+def _judge(gate: Gate, newest: Mapping[tuple[str, str], Claim], context: Context) -> Outcome:
+    name, claim = gate.metric + (f" ({gate.label})" if gate.label else ""), newest.get((gate.metric, gate.label))
     if claim is None:
-        return Outcome(gate, _asks(gate, name), passed=False, found="no such claim was made")
+        return Outcome(gate, _asks(gate, name), passed=False, found=f"no such claim was made{_instead(gate, newest)}")
     late = _late_stage(claim, context)
     if gate.not_worse_than:
         return _not_worse(gate, claim, context, asks=_asks(gate, name), late=late)
     passed, found = _bounded(gate, claim.estimate)
     found += f"; measured by stage {late} before this policy was fixed" if late else ""
     return Outcome(gate, _asks(gate, name), passed and not late, found, claim.id, late)
+
+
+def _instead(gate: Gate, newest: Mapping[tuple[str, str], Claim]) -> str:
+    """What a gate could mean that names no claim: the labels of its metric, or metrics called nearly so."""
+    labels = [label or "none" for metric, label in newest if metric == gate.metric]
+    if labels:
+        return f"; labels of {gate.metric} are: {', '.join(labels)}"
+    near = difflib.get_close_matches(gate.metric, {metric for metric, _ in newest}, n=1)
+    return f"; did you mean {near[0]}?" if near else "; it may be switched off in [evaluate.metrics]"
 
 
 def _asks(gate: Gate, name: str) -> str:

@@ -17,7 +17,7 @@ from genwright.trainer import BudgetConfig, TrainerConfig
 # Assumption: so many tokens in one backward pass keep activations of the sizes up to `base` under 4 GiB.
 MICRO_BATCH_TOKENS = 16_384
 NOMINAL_VOCABULARY = 4096
-NOMINAL_CELLS = (16, 64)  # of a codec whose cells have ids of their own, and the ids of each
+NOMINAL_CELLS = (16, 64)  # of a codec with a fixed layout, and the ids of each
 # What a plan assumes of a codec that is not fitted yet.
 NOMINAL: Mapping[str, Shape] = {
     "tokens": TokenShape(NOMINAL_VOCABULARY, NOMINAL_VOCABULARY - 2, NOMINAL_VOCABULARY - 1, 512),
@@ -109,14 +109,27 @@ def summary(configs: Mapping[str, Config], /) -> str:
     codec = getattr(configs.get("fit"), "codec", None)
     shape, stream = _nominal(codec)
     found = describe(config, shape=shape, stream=stream)
-    net = found["family"].get("net")
-    net = net if isinstance(net, dict) else {}
-    widths = f"{net.get('num_layers')} x {net.get('d_model')}, " if net.get("d_model") else ""
-    size = "" if found["num_parameters"] is None else f" {found['num_parameters'] / 1e6:.2g} M parameters,"
+    name, widths = _named(found["family"])
+    if not found["learning_rate"]:
+        return f"{name}, fitted without steps"
+    # A width of cells says that there are cells, also where only samples tell: the count is of a net over sequences.
+    uncounted = found["num_parameters"] is None or found["family"].get("cell_width")
+    size = "" if uncounted else f" {found['num_parameters'] / 1e6:.2g} M parameters,"
     context = f" context {found['context_tokens']}," if stream else ""
-    name = net.get("kind", found["family"]["kind"])
     batch = f"{found['batch']:,} {found['unit']} a step"
     return f"{name} {widths}{size.strip()}{context} {batch}, rate {found['learning_rate']:.2g}"
+
+
+def _named(family: Mapping[str, Any]) -> tuple[str, str]:
+    """The net that a family has, and how deep and wide it is where it says so."""
+    net = family["net"] if isinstance(family.get("net"), dict) else {}
+    name = str(net.get("kind", family["kind"]))
+    if not family.get("cell_width"):
+        return name, f"{net.get('num_layers')} x {net.get('d_model')}, " if net.get("d_model") else ""
+    if name == "trees":
+        return f"trees in {net['num_orders']} orders", ""
+    widths = f"{family.get('cell_layers') or net.get('num_layers')} x {family['cell_width']}, "
+    return ("perceptron over cells" if family["order"] == "any" else f"{name} over cells"), widths
 
 
 def _nominal(codec: Any) -> tuple[Shape, bool]:
@@ -125,9 +138,10 @@ def _nominal(codec: Any) -> tuple[Shape, bool]:
         return NOMINAL["tokens"], True
     entry = component("codecs", codec.kind)
     shape = NOMINAL[(entry.accepts or ("tokens",))[0]]
-    if isinstance(shape, TokenShape) and entry.own_ids:
+    if isinstance(shape, TokenShape) and entry.layout:
         count, ids = NOMINAL_CELLS
-        shape = replace(shape, cells=tuple((cell * ids, ids) for cell in range(count)), context_tokens=count)
+        step = ids if entry.own_ids else 0
+        shape = replace(shape, cells=tuple((cell * step, ids) for cell in range(count)), context_tokens=count)
     if isinstance(shape, TokenShape) and (size := getattr(codec, "vocab_size", None)):
         shape = replace(shape, vocab_size=size)
     return shape, entry.stream
@@ -159,6 +173,7 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
                 hint="cut texts into passages: project.modality = 'passage' (genwright new prose-passages DIR)",
             )
     shape, stream = _nominal(codec)
+    shape = replace(shape, cond_size=len(getattr(configs.get("fit"), "condition", ())))
     _check_privacy(config, shape=shape, stream=stream)
     resolve(config, shape=shape, stream=stream)
 

@@ -53,10 +53,12 @@ def check_name(path: Path, /) -> None:
     """Passes where a PNG file may be called that.
 
     Raises:
-        SpecError: the name does not end in .png.
+        SpecError: the name does not end in .png, or its folder is not there.
     """
     if path.suffix.lower() != ".png":
         raise SpecError(f"--out {path}: results are PNG files", hint="give it a name that ends in .png")
+    if not path.parent.is_dir():
+        raise SpecError(f"--out {path}: there is no folder {path.parent}", hint="make it, or write somewhere else")
 
 
 def save_picture(levels: Levels, path: Path, /) -> None:

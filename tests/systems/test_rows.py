@@ -55,6 +55,25 @@ def test_the_manifest_says_how_samples_are_drawn() -> None:
     ]
 
 
+class Told(Plain):
+    """A codec that tells its samples something where nothing is asked."""
+
+    def usual_condition(self, count: int) -> Any:
+        return np.full((count, 1), 7.0, np.float32)
+
+
+def test_what_a_codec_tells_by_itself_is_told_where_nothing_is_asked() -> None:
+    class Keeper(Recorder):
+        def sample(self, n: int, **asked: Any) -> Vector:
+            self.asked.append(asked)
+            return Vector(torch.zeros(n, 1))
+
+    family = Keeper()
+    for codec in (Told(), Plain()):
+        RowSystem(family, codec=codec).sample(2)  # type: ignore[arg-type]
+    assert family.asked[0]["cond"].tolist() == [[7.0], [7.0]] and family.asked[1]["cond"] is None
+
+
 class Halves:
     """A family whose latent is half of each number."""
 

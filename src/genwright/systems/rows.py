@@ -98,7 +98,7 @@ class RowSystem:
             batch = self.family.sample(
                 count,
                 given=None if given is None else self._given(given.slice(at, count)),
-                cond=None if conditions is None else self._conditions(conditions.slice(at, count)),
+                cond=self._usual(count) if conditions is None else self._conditions(conditions.slice(at, count)),
                 guidance=guidance,
                 steps=drawing.steps if steps is None else steps,
                 temperature=drawing.temperature if temperature is None else temperature,
@@ -199,7 +199,7 @@ class RowSystem:
         assert latents is not None and len(latents) == 2, "two ends"
         path = torch.from_numpy(_arc(latents[0], latents[1], np.linspace(0.0, 1.0, n))).float().to(self._device)
         with torch.no_grad():
-            made = self.family.decode_latent(path)
+            made = self.family.decode_latent(path, cond=self._usual(n))
         return self.codec.decode(to_encoded(made, shape=self.codec.shape))
 
     def denoise(
@@ -254,6 +254,11 @@ class RowSystem:
             raise CapabilityError("this codec cannot say which part of a sample is given", hint="leave `given` out")
         batch = to_batch(encoded, shape=self.codec.shape, device=self._device)
         return Given(batch, torch.from_numpy(np.array(encoded.known)).to(self._device))
+
+    def _usual(self, count: int) -> torch.Tensor | None:
+        """What a codec with conditions of its own tells where nothing is asked for."""
+        told = self.codec.usual_condition(count) if hasattr(self.codec, "usual_condition") else None
+        return None if told is None else torch.from_numpy(told).to(self._device)
 
     def _conditions(self, rows: pa.Table) -> torch.Tensor:
         conditioner = getattr(self.codec, "conditioner", None)

@@ -138,5 +138,17 @@ def test_copies_are_the_rows_at_other_pitches(rows, tmp_path):
                 assert other.split() == moved
 
 
+@pytest.mark.parametrize("rows", [WINDOWS, TUNES])
+def test_copies_are_told_how_far_they_were_moved(rows):
+    codec = MusicTokens.fit(MusicTokensConfig(transpose_up_to=1), rows=[rows])
+    assert codec.shape.cond_size == 3
+    told = [encoded.cond for encoded in (*codec.copies(rows), codec.encode(rows), codec.encode_given(rows))]
+    for cond, place in zip(told, (0, 2, 1, 1), strict=True):
+        assert cond.tolist() == [[float(at == place) for at in range(3)]] * len(rows)
+    assert codec.usual_condition(2).tolist() == [[0.0, 1.0, 0.0]] * 2
+
+
 def test_there_are_no_copies_unless_they_are_asked_for():
-    assert not list(MusicTokens.fit(MusicTokensConfig(), rows=[WINDOWS]).copies(WINDOWS))
+    codec = MusicTokens.fit(MusicTokensConfig(), rows=[WINDOWS])
+    assert not list(codec.copies(WINDOWS)) and not codec.shape.cond_size
+    assert codec.encode(WINDOWS).cond is None and codec.usual_condition(1) is None

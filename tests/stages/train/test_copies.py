@@ -1,6 +1,7 @@
 """Training on copies of rows in other forms: training alone sees them, and private training refuses them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 
 from genwright.core import Artifact, SpecError
 from genwright.core.digest import entries_digest, folder_entries
+from genwright.modalities.conditioning import ConditionConfig
 from genwright.modalities.music.config import MusicTokensConfig
 from genwright.modalities.music.tokens import MusicTokens
+from genwright.stages.fit.rows import fit_rows
 from genwright.stages.train.config import TrainConfig
 from genwright.stages.train.run import run
 
@@ -52,3 +55,9 @@ def test_private_training_refuses_copies(make_context: Any, tmp_path: Path) -> N
     privacy = {"noise_multiplier": 1.3, "delta": 1e-3, "seed": 4}
     with pytest.raises(SpecError, match="copies of training rows"):
         run(settings(privacy=privacy), make_context(inputs=make_inputs(tmp_path), seed=3))
+
+
+def test_a_condition_beside_that_of_copies_is_refused(make_context: Any, tmp_path: Path) -> None:
+    config = SimpleNamespace(codec=MusicTokensConfig(transpose_up_to=1), condition=(ConditionConfig(column="group"),))
+    with pytest.raises(SpecError, match="how far copies of them were moved"):
+        fit_rows(config, make_context(inputs=make_inputs(tmp_path), seed=3))

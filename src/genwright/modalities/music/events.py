@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +16,7 @@ from genwright.core import DataError
 from genwright.core.digest import canonical_json
 from genwright.core.protocols import Encoded, Representation, TokenShape
 from genwright.modalities.music.tunes import transposed
-from genwright.modalities.music.voices import shifts
+from genwright.modalities.music.voices import shifts, told_shift
 from genwright.modalities.sequences import padded, partly_known, sequences_of
 
 GAP = "?"
@@ -35,7 +36,8 @@ class EventCodec:
         self._ids = {word: at for at, word in enumerate(self._words)}
         self._transpose_up_to = transpose_up_to
         total = len(self._words)
-        self._shape = TokenShape(total + 2, total, total + 1, context_tokens)
+        told = 2 * transpose_up_to + 1 if transpose_up_to else 0
+        self._shape = TokenShape(total + 2, total, total + 1, context_tokens, cond_size=told)
 
     @property
     def shape(self) -> TokenShape:
@@ -62,12 +64,18 @@ class EventCodec:
 
     def encode(self, rows: pa.Table) -> Encoded:
         """(n, longest) ids, and how many of each row count."""
-        return padded(self._sequences(rows), width=self._shape.context_tokens - 1)
+        made = padded(self._sequences(rows), width=self._shape.context_tokens - 1)
+        return replace(made, cond=self.usual_condition(len(rows)))
 
     def copies(self, rows: pa.Table) -> Iterator[Encoded]:
-        """The tunes at other pitches, one batch for each: training is on them, too."""
+        """The tunes at other pitches, one batch for each, told how far they were moved: training is on them, too."""
         for semitones in shifts(self._transpose_up_to):
-            yield padded(self._sequences(rows, semitones), width=self._shape.context_tokens - 1)
+            made = padded(self._sequences(rows, semitones), width=self._shape.context_tokens - 1)
+            yield replace(made, cond=told_shift(len(rows), semitones, most=self._transpose_up_to))
+
+    def usual_condition(self, count: int, /) -> NDArray[np.float32] | None:
+        """That music is where it stands; None without copies."""
+        return told_shift(count, 0, most=self._transpose_up_to) if self._transpose_up_to else None
 
     def _sequences(self, rows: pa.Table, semitones: int = 0) -> list[list[int]]:
         texts = [text.split() for text in rows.column("tune").to_pylist()]
@@ -94,7 +102,8 @@ class EventCodec:
                     f"'{strange}' is given, and no tune of the train split has it",
                     hint=f"try '{GAP}', which stands for any word, or a word of the training tunes, such as {known}",
                 )
-        return partly_known([[self._ids.get(word) for word in words] for words in texts])
+        made = partly_known([[self._ids.get(word) for word in words] for words in texts])
+        return replace(made, cond=self.usual_condition(len(rows)))
 
     def decode(self, encoded: Encoded) -> pa.Table:
         """A text per tune; ids of no word are left out."""

@@ -23,6 +23,7 @@ from genwright.modalities.music.voices import (
     pitches_of,
     shifts,
     table_of,
+    told_shift,
 )
 
 
@@ -43,7 +44,8 @@ class GridCodec:
         self._firsts = np.concatenate(([0], np.cumsum(self._counts)[:-1]))
         total = int(self._counts.sum())
         cells = tuple(zip(self._firsts.tolist(), self._counts.tolist(), strict=True)) * num_steps
-        self._shape = TokenShape(total + 2, total, total + 1, len(cells), cells=cells)
+        told = 2 * transpose_up_to + 1 if transpose_up_to else 0
+        self._shape = TokenShape(total + 2, total, total + 1, len(cells), cells=cells, cond_size=told)
 
     @property
     def shape(self) -> TokenShape:
@@ -84,13 +86,18 @@ class GridCodec:
         """
         steps = matrix_of(rows)
         self._check_length(steps.shape[2])
-        return Encoded(self._ids(steps))
+        return Encoded(self._ids(steps), cond=self.usual_condition(len(rows)))
 
     def copies(self, rows: pa.Table) -> Iterator[Encoded]:
-        """The windows at other pitches, one batch for each: training is on them, too."""
+        """The windows at other pitches, one batch for each, told how far they were moved: training is on them, too."""
         steps = matrix_of(rows)
         for semitones in shifts(self._transpose_up_to):
-            yield Encoded(self._ids(np.where(steps > 0, steps + 2 * semitones, steps)))
+            told = told_shift(len(rows), semitones, most=self._transpose_up_to)
+            yield Encoded(self._ids(np.where(steps > 0, steps + 2 * semitones, steps)), cond=told)
+
+    def usual_condition(self, count: int, /) -> NDArray[np.float32] | None:
+        """That music is where it stands; None without copies."""
+        return told_shift(count, 0, most=self._transpose_up_to) if self._transpose_up_to else None
 
     def encode_given(self, rows: pa.Table) -> Encoded:
         """Ids of what is known; a voice that is null or not there is unknown, and so is a step `?`.
@@ -110,7 +117,9 @@ class GridCodec:
                     steps[row, place] = voice
         known = steps != UNKNOWN
         self._check_ranges(pitches_of(steps))
-        return Encoded(self._ids(np.where(known, steps, REST)), known=_flat(known.astype(np.int64)).astype(np.bool_))
+        told = self.usual_condition(len(rows))
+        marks = _flat(known.astype(np.int64)).astype(np.bool_)
+        return Encoded(self._ids(np.where(known, steps, REST)), cond=told, known=marks)
 
     def decode(self, encoded: Encoded) -> pa.Table:
         """A text per voice."""

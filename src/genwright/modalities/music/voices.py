@@ -30,6 +30,15 @@ def shifts(most: int, /) -> list[int]:
     return [by for by in range(-most, most + 1) if by]
 
 
+def told_shift(count: int, semitones: int, /, *, most: int) -> NDArray[np.float32]:
+    """The condition of so many samples that were moved by that: (count, 2 most + 1), 1 at the shift.
+
+    >>> told_shift(1, -1, most=1).tolist()
+    [[1.0, 0.0, 0.0]]
+    """
+    return np.tile(np.eye(2 * most + 1, dtype=np.float32)[semitones + most], (count, 1))
+
+
 def attack(pitch: int, /) -> int:
     """The number of a note that begins."""
     return 2 * pitch + 1

@@ -13,6 +13,7 @@ from genwright.core import (
     Derivation,
     Interrupted,
     Produced,
+    SpecError,
     StageResult,
     component,
     load_reference,
@@ -66,6 +67,11 @@ def fit_rows(config: Any, context: Context, /) -> StageResult:
         raise DataError("the train split has no samples, so no codec can be fitted", hint="look at dropped.parquet")
     tables = _Tables(dataset, context)
     codec: RowCodec = component("codecs", config.codec.kind).load().fit(config.codec, rows=tables)
+    if config.condition and hasattr(codec, "copies") and codec.shape.cond_size:
+        raise SpecError(
+            "fit.condition: the codec already tells samples how far copies of them were moved",
+            hint="leave out [[fit.condition]], or transpose_up_to of [fit] codec",
+        )
     if config.condition:
         codec = Conditioned(codec, Conditioner.fit(config.condition, rows=tables))
     codec_folder, scores_folder = context.folder("codec"), context.folder("codec_scores")

@@ -56,6 +56,7 @@ PEERS = (
 )
 OURS, LATE = "genwright", "genwright, late interaction"
 LIKELY = "genwright, late interaction and likelihood"
+APART = "genwright, passages apart"
 FILLED, FLOAT32 = "genwright, keep = sentences", "genwright, float32"
 KEPT = Path("build/retrieval")
 DEPTH, CHARACTERS, LEAST = 60, 4000, 0.5
@@ -267,6 +268,7 @@ def main() -> None:
         OURS: ours(pages, test, encoder),
         LATE: ours(pages, test, encoder, search=late),
         LIKELY: ours(pages, test, encoder, search=late.model_copy(update={"likelihood": "on"}), likely=smollm2()),
+        APART: ours(pages, test, encoder, search=SearchConfig(join_characters=0)),
         FILLED: ours(pages, test, encoder, chunk=ChunkConfig(keep="sentences")),
         FLOAT32: ours(pages, test, load_encoder(folder, precision="float32")),
     }

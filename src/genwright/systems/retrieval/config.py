@@ -26,8 +26,10 @@ class SearchConfig(Config):
     one pass of the encoder for each passage that was not met before. With `likelihood = "on"` the first
     `likelihood_depth` passages then are, by their score and `likelihood_weight` times the nats per token of the
     question behind the passage under the project's language model: better again, and one pass of that model for each
-    passage of each question. `engine` searches vectors: `exact` scans all of them; `edge` is an approximate index in a
-    file, for 200,000 vectors and more; `postgres` and `qdrant` are servers, at `url`.
+    passage of each question. Of the first `join_depth` passages, those of one section that follow each other are then
+    shown as one of at most `join_characters` characters, in the place of the better (0: never). `engine` searches
+    vectors: `exact` scans all of them; `edge` is an approximate index in a file, for 200,000 vectors and more;
+    `postgres` and `qdrant` are servers, at `url`.
     """
 
     fusion: Fusion = "scores"
@@ -43,5 +45,7 @@ class SearchConfig(Config):
     likelihood: Literal["on", "off"] = "off"
     likelihood_depth: int = Field(default=10, ge=1, le=1000)
     likelihood_weight: float = Field(default=0.3, ge=0.0)
+    join_depth: int = Field(default=20, ge=1, le=1000)
+    join_characters: int = Field(default=2000, ge=0, le=1_000_000)
     engine: Engine = "exact"
     url: str | None = None

@@ -20,6 +20,7 @@ from genwright.systems.retrieval.derived import cache_folder
 from genwright.systems.retrieval.engine import Found, Mask, VectorEngine
 from genwright.systems.retrieval.engines import open_bm25, open_dense
 from genwright.systems.retrieval.fusion import at_most_per, reciprocal_ranks, weighted_scores
+from genwright.systems.retrieval.joining import joined
 from genwright.systems.retrieval.late import LateInteraction
 from genwright.systems.retrieval.passage import Passage, Retrieved, Span
 from genwright.systems.retrieval.snapshot import Snapshot
@@ -206,6 +207,7 @@ class Index:
         if self._rerank is not None:
             with clock.part("rerank"):
                 passages = self._reordered(query, passages)
+        passages = joined(passages, self.config, read=self.snapshot.slice)
         best = (dense[0][1] if dense else 0.0, bm25[0][1] if bm25 else 0.0)
         return Retrieved(query, tuple(passages[:k]), *best, "; ".join(notes), clock.seconds)
 
@@ -265,7 +267,8 @@ class Index:
             places = self.snapshot.places
             groups = [(int(places[row, 0]), int(places[row, 3])) for row, _ in ranked]
             kept = [ranked[at] for at in at_most_per(groups, most=self.config.per_section)]
-        wanted = max(k, self._reranked if self._rerank else 0, self._late_depth, self._likelihood_depth)
+        again = (self._reranked if self._rerank else 0, self._late_depth, self._likelihood_depth, self._join_depth)
+        wanted = max(k, *again)
         found: list[Passage] = []
         shown: set[str] = set()
         for row, score in kept:
@@ -295,6 +298,10 @@ class Index:
             for one, match in zip(first, matches, strict=True)
         ]
         return sorted(scored, key=lambda one: -one.score) + rest
+
+    @property
+    def _join_depth(self) -> int:
+        return self.config.join_depth if self.config.join_characters else 0
 
     @property
     def _likelihood_depth(self) -> int:

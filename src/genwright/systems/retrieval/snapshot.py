@@ -120,8 +120,9 @@ class Snapshot:
 
     @property
     def search(self) -> SearchConfig:
-        """How it was made to be searched."""
-        return SearchConfig.parse(self.facts.settings.get("search", {}), where="index.search")
+        """How it was made to be searched; where nothing is said of joining passages, that was not there yet."""
+        settings = {"join_characters": 0, **self.facts.settings.get("search", {})}
+        return SearchConfig.parse(settings, where="index.search")
 
     def document(self, name: str, /) -> Document:
         """The document of that id.
@@ -143,6 +144,13 @@ class Snapshot:
             [row],
         ).fetchone()
         return chunk_of(name, fields), text, Document(name, title, "", kind, source, licence, url)
+
+    def slice(self, document: str, start: int, end: int, /) -> str:
+        """The text of a document from `start` to `end`."""
+        (text,) = self._query(
+            "SELECT substr(text, ? + 1, ?) FROM documents WHERE id = ?", [start, end - start, document]
+        ).fetchone()
+        return str(text)
 
     def texts(self) -> Iterator[tuple[int, str]]:
         """Every row with what BM25 searches: header and text."""

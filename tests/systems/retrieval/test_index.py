@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from genwright.core import CapabilityError, SpecError
+from genwright.modalities.document.config import ChunkConfig
 from genwright.modalities.document.document import Chunk
 from genwright.project.quiet import Quiet
 from genwright.systems.retrieval.bm25 import Bm25
@@ -49,6 +50,7 @@ def test_it_finds_what_is_asked_for(index):
     assert set(found.seconds) == {"embed", "bm25", "dense", "fuse", "read", "match"}
     assert not found.degraded and first.source == "sky"
     assert index.config.depth == 50, "as it was made to be searched"
+    assert index.config.join_characters == 0, "made before passages were joined"
     assert [one.id for one in index.documents()] == ["code", "fruit", "stars"]
 
 
@@ -233,3 +235,22 @@ def test_bm25_looks_further_where_a_filter_hides_the_first(tmp_path):
     mask[3000:] = True
     found = Bm25(tmp_path / "t").search("pear", limit=5, mask=mask)
     assert [row for row, _ in found] == [3000, 3001, 3002, 3003, 3004]
+
+
+def test_neighbouring_chunks_are_one_passage_of_the_document(tmp_path):
+    text = "# Moons\n\n" + "\n\n".join(f"Moon {n} of the planet turns {n} times around it." for n in range(9))
+    encoder = WordEncoder()
+    with Store(tmp_path / "store.sqlite") as store:
+        cutting = cutting_for(encoder, ChunkConfig(max_tokens=32, part_tokens="whole"))
+        store.update([document("moons", text)], cutting=cutting, encoder=encoder, progress=Quiet())
+        (tmp_path / "snapshot").mkdir()
+        write_snapshot(store, tmp_path / "snapshot", encoder=encoder.identity, settings={})
+    whole = Index.open(tmp_path / "snapshot", encoder=encoder, cache=tmp_path / "cache", config=SearchConfig())
+    apart = whole.searched(SearchConfig(join_characters=0))
+    question, gold = "Which moon turns around the planet?", text.index("Moon 4 ")
+    chunks = apart.search(question, k=20).passages
+    (one,) = whole.search(question, k=20).passages
+    assert len(chunks) > 3 and (one.start, one.end) == (min(c.start for c in chunks), max(c.end for c in chunks))
+    assert one.text == text[one.start : one.end] and one.chunk == chunks[0].chunk
+    without = whole.search(question, k=20, exclude=[("moons", gold, gold + 3)]).passages
+    assert len(without) == 2 and not any(p.start <= gold < p.end for p in without)

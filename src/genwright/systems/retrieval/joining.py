@@ -20,13 +20,20 @@ def joined(
     found: list[Passage] = []
     first = passages[: config.join_depth] if config.join_characters else ()
     for passage in first:
-        for at, better in enumerate(found):
-            if _meet(better, passage, config.join_characters, read):
-                found[at] = _both(better, passage, read)
-                break
-        else:
-            found.append(passage)
+        _take(found, passage, config.join_characters, read)
     return [*found, *passages[len(first) :]]
+
+
+def _take(found: list[Passage], passage: Passage, most: int, read: Callable[[str, int, int], str]) -> None:
+    """Puts the passage where it belongs; what it stood between becomes one, too."""
+    at = next((at for at, better in enumerate(found) if _meet(better, passage, most, read)), None)
+    if at is None:
+        found.append(passage)
+        return
+    found[at] = _both(found[at], passage, read)
+    for later in reversed(range(at + 1, len(found))):
+        if _meet(found[at], found[later], most, read):
+            found[at] = _both(found[at], found.pop(later), read)
 
 
 def _meet(one: Passage, other: Passage, most: int, read: Callable[[str, int, int], str]) -> bool:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from genwright.core import DataError
+from genwright.core import DataError, SpecError
 from genwright.core.protocols import Candidate
 from genwright.measure import derive, read_arrays, read_scores, write_scores
 from genwright.modalities.table.config import TableMetricsConfig
@@ -201,3 +201,8 @@ def test_distances_count_missing_cells_and_categories_as_one():
     gaps, nearest = distances(rows, reference)
     assert gaps.tolist() == pytest.approx([1.0, 0.0, 1.0]) and nearest.tolist() == [0, 1, 2]
     assert gaps[1] == 0.0
+
+
+def test_a_subgroup_without_a_target_is_refused():
+    with pytest.raises(SpecError, match="there is no target"):
+        TableMetricsConfig.parse({"subgroup": "site"}, where="evaluate.metrics")

@@ -60,6 +60,12 @@ class TableMetricsConfig(Config):
     folds: int = Field(default=5, ge=2, le=50)
     max_rows: int = Field(default=5000, ge=10)
 
+    @model_validator(mode="after")
+    def _subgroup_of_a_target(self) -> Self:
+        if self.subgroup is not None and self.target is None:
+            raise ValueError("subgroup says for whom target is reported, and there is no target: name a column")
+        return self
+
 
 class BinsConfig(Config):
     """A number with at most `max_levels` values is one token, a richer one a quantile bin and a place in it.

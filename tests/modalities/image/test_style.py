@@ -134,7 +134,7 @@ def test_the_command_writes_a_picture(tmp_path, capsys):
         (["{content}", "{text}", "--out", "out.png"], "cannot be read"),
         (["{content}", "missing.png", "--out", "out.png"], "missing.png"),
         (["{content}", "{style}", "--out", "out.png", "--size", "20"], "at least 32"),
-        (["{content}", "{style}", "--out", "no/such/folder/out.png"], "cannot be written"),
+        (["{content}", "{style}", "--out", "no/such/folder/out.png"], "there is no folder"),
     ],
 )
 def test_what_cannot_be_done_is_said(tmp_path, capsys, words, says):

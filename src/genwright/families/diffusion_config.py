@@ -78,7 +78,7 @@ class DiffusionConfig(FamilyConfig):
             raise ValueError("net.kind = 'masked-trees': trees need columns of a table, as tokens")
         if shape.cond_size:
             raise ValueError("net.kind = 'masked-trees': " + TREES_UNTOLD)
-        return self.model_copy(update={"steps": self.steps or STEPS["tokens"]})
+        return self
 
     @property
     def trees(self) -> bool:

@@ -216,8 +216,8 @@ class Index:
         owners = self.snapshot.owners
         parts = self._near(vector, PARTS_PER_CHUNK * depth, None if mask is None else mask[owners], notes)
         best: dict[int, float] = {}
-        for part, cosine in parts:
-            best.setdefault(int(owners[part]), cosine)
+        for owner, (_, cosine) in zip(owners[[part for part, _ in parts]].tolist(), parts, strict=True):
+            best.setdefault(owner, cosine)
         return list(best.items())[:depth]
 
     def _near(self, vector: Matrix, depth: int, mask: Mask | None, notes: list[str]) -> Found:

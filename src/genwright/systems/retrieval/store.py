@@ -325,7 +325,7 @@ def row_of(chunk: Chunk, /) -> list[str | int]:
 def chunk_of(document: str, row: Sequence[str | int], /) -> Chunk:
     """The chunk that `row_of` made a row of."""
     number, start, end, header, path, section, kind, flags, parts = row
-    headings, flagged, spans = (json.loads(str(one)) for one in (path, flags, parts))
+    headings, flagged, spans = (() if one == "[]" else json.loads(str(one)) for one in (path, flags, parts))
     return Chunk(
         document, number, start, end, header, tuple(headings), section, kind, tuple(flagged),  # type: ignore[arg-type]
         tuple((low, high) for low, high in spans),

@@ -28,7 +28,7 @@ from genwright.systems.retrieval.visible import visible
 
 Filters = Mapping[str, Sequence[str]]
 PARTS_PER_CHUNK = 3
-"""Of so many vectors for each chunk that is wanted the best are looked at: several may be parts of one."""
+"""Of so many vectors for each chunk that is wanted the best are looked at, where several may be parts of one."""
 
 
 BM25_REACH = 10
@@ -214,7 +214,8 @@ class Index:
     def _by_chunk(self, vector: Matrix, depth: int, mask: Mask | None, notes: list[str]) -> Found:
         """Chunks by their best part."""
         owners = self.snapshot.owners
-        parts = self._near(vector, PARTS_PER_CHUNK * depth, None if mask is None else mask[owners], notes)
+        reach = PARTS_PER_CHUNK if len(owners) > self.snapshot.facts.num_chunks else 1
+        parts = self._near(vector, reach * depth, None if mask is None else mask[owners], notes)
         best: dict[int, float] = {}
         for owner, (_, cosine) in zip(owners[[part for part, _ in parts]].tolist(), parts, strict=True):
             best.setdefault(owner, cosine)

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from genwright.nets.trees import MOST_CLASSES
+from genwright.nets.trees import splitter
 from genwright.nets.trees_config import MaskedTreesConfig
 
 
@@ -71,21 +71,17 @@ def grow_masked(
     ids: Int[Tensor, "n p"], place: int, config: MaskedTreesConfig, *, cell: tuple[int, int], rng: torch.Generator
 ) -> MaskedTrees:
     """The trees of the cell at that place, each on copies of the rows of which a random number of cells is known."""
-    # A second to import, and only growing needs it.
-    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor  # type: ignore[import-untyped]
-
     first, count = cell
     own = ids[:, place] - first
     whole = torch.bincount(own, minlength=count).double() + 1.0 / count
-    kind = DecisionTreeClassifier if count <= MOST_CLASSES else DecisionTreeRegressor
     nodes: dict[str, list[Tensor]] = {name: [] for name in ("cell", "threshold", "left", "right", "lost_left")}
     roots, keys = [], []
     num_nodes = num_leaves = 0
     own = own.repeat_interleave(config.copies)
     for _ in range(config.num_trees):
         table = _masked(ids, place, config.copies, rng=rng).numpy()
-        model = kind(min_samples_leaf=config.min_leaf, random_state=int(torch.randint(2**31, (), generator=rng)))
-        found = model.fit(table, own.numpy()).tree_
+        seed = int(torch.randint(2**31, (), generator=rng))
+        found = splitter(count, min_leaf=config.min_leaf, seed=seed).fit(table, own.numpy()).tree_
         feature, left, right, lost, at = (
             torch.from_numpy(values.astype("int64"))
             for values in (

@@ -7,6 +7,7 @@ doi:10.18637/jss.v074.i11).
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -42,18 +43,23 @@ class Tree:
 TREE_PARTS = tuple(field.name for field in fields(Tree))
 
 
+def splitter(count: int, *, min_leaf: int, seed: int) -> Any:
+    """What splits on a cell of so many ids: by class where they are few, else by the spread of their ids."""
+    # A second to import, and only growing needs it.
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor  # type: ignore[import-untyped]
+
+    kind = DecisionTreeClassifier if count <= MOST_CLASSES else DecisionTreeRegressor
+    return kind(min_samples_leaf=min_leaf, random_state=seed)
+
+
 def grow(before: Int[Tensor, "n p"], own: Int[Tensor, " n"], config: TreesConfig, *, count: int, seed: int) -> Tree:
     """The tree that tells `own`, ids from 0 to `count` - 1, from the cells before; these count as numbers."""
     if not before.shape[1] or bool((own == own[0]).all()):
         shares = _log_shares(own, torch.zeros_like(own), 1, count, config.smoothing)
         none = [torch.tensor([-1]) for _ in range(3)]
         return Tree(none[0], torch.zeros(1, dtype=torch.float64), none[1], none[2], shares)
-    # A second to import, and only growing needs it.
-    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor  # type: ignore[import-untyped]
-
-    kind = DecisionTreeClassifier if count <= MOST_CLASSES else DecisionTreeRegressor
     table = before.numpy().astype("float32")
-    found = kind(min_samples_leaf=config.min_leaf, random_state=seed).fit(table, own.numpy()).tree_
+    found = splitter(count, min_leaf=config.min_leaf, seed=seed).fit(table, own.numpy()).tree_
     leaf = torch.from_numpy(found.apply(table).astype("int64"))
     cell, left, right = (
         torch.from_numpy(x.astype("int64")) for x in (found.feature, found.children_left, found.children_right)

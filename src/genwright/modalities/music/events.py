@@ -16,7 +16,7 @@ from genwright.core import DataError
 from genwright.core.digest import canonical_json
 from genwright.core.protocols import Encoded, Representation, TokenShape
 from genwright.modalities.music.tunes import transposed
-from genwright.modalities.music.voices import shifts, told_shift
+from genwright.modalities.music.voices import shifts, told_shift, told_size
 from genwright.modalities.sequences import padded, partly_known, sequences_of
 
 GAP = "?"
@@ -36,8 +36,7 @@ class EventCodec:
         self._ids = {word: at for at, word in enumerate(self._words)}
         self._transpose_up_to = transpose_up_to
         total = len(self._words)
-        told = 2 * transpose_up_to + 1 if transpose_up_to else 0
-        self._shape = TokenShape(total + 2, total, total + 1, context_tokens, cond_size=told)
+        self._shape = TokenShape(total + 2, total, total + 1, context_tokens, cond_size=told_size(transpose_up_to))
 
     @property
     def shape(self) -> TokenShape:
@@ -75,7 +74,7 @@ class EventCodec:
 
     def usual_condition(self, count: int, /) -> NDArray[np.float32] | None:
         """That music is where it stands; None without copies."""
-        return told_shift(count, 0, most=self._transpose_up_to) if self._transpose_up_to else None
+        return told_shift(count, 0, most=self._transpose_up_to)
 
     def _sequences(self, rows: pa.Table, semitones: int = 0) -> list[list[int]]:
         texts = [text.split() for text in rows.column("tune").to_pylist()]

@@ -24,6 +24,7 @@ from genwright.modalities.music.voices import (
     shifts,
     table_of,
     told_shift,
+    told_size,
 )
 
 
@@ -44,7 +45,7 @@ class GridCodec:
         self._firsts = np.concatenate(([0], np.cumsum(self._counts)[:-1]))
         total = int(self._counts.sum())
         cells = tuple(zip(self._firsts.tolist(), self._counts.tolist(), strict=True)) * num_steps
-        told = 2 * transpose_up_to + 1 if transpose_up_to else 0
+        told = told_size(transpose_up_to)
         self._shape = TokenShape(total + 2, total, total + 1, len(cells), cells=cells, cond_size=told)
 
     @property
@@ -97,7 +98,7 @@ class GridCodec:
 
     def usual_condition(self, count: int, /) -> NDArray[np.float32] | None:
         """That music is where it stands; None without copies."""
-        return told_shift(count, 0, most=self._transpose_up_to) if self._transpose_up_to else None
+        return told_shift(count, 0, most=self._transpose_up_to)
 
     def encode_given(self, rows: pa.Table) -> Encoded:
         """Ids of what is known; a voice that is null or not there is unknown, and so is a step `?`.

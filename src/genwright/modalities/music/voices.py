@@ -30,13 +30,18 @@ def shifts(most: int, /) -> list[int]:
     return [by for by in range(-most, most + 1) if by]
 
 
-def told_shift(count: int, semitones: int, /, *, most: int) -> NDArray[np.float32]:
-    """The condition of so many samples that were moved by that: (count, 2 most + 1), 1 at the shift.
+def told_size(most: int, /) -> int:
+    """How many entries the condition has that tells a shift; none where nothing is moved."""
+    return 2 * most + 1 if most else 0
+
+
+def told_shift(count: int, semitones: int, /, *, most: int) -> NDArray[np.float32] | None:
+    """The condition of so many samples that were moved by that: (count, 2 most + 1), 1 at the shift; None without one.
 
     >>> told_shift(1, -1, most=1).tolist()
     [[1.0, 0.0, 0.0]]
     """
-    return np.tile(np.eye(2 * most + 1, dtype=np.float32)[semitones + most], (count, 1))
+    return np.tile(np.eye(told_size(most), dtype=np.float32)[semitones + most], (count, 1)) if most else None
 
 
 def attack(pitch: int, /) -> int:

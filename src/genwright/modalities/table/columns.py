@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import time
 from typing import Any, Self
@@ -233,6 +233,14 @@ def describe(
     )
 
 
+def shared(texts: Sequence[str | None], groups: Integers, /) -> list[str]:
+    """The texts that at least three groups hold, the most frequent first."""
+    counts = Counter(text for text in texts if text is not None)
+    holders = Counter(text for text, _ in set(zip(texts, groups.tolist(), strict=True)))
+    ranked = sorted(counts, key=lambda text: (-counts[text], text))
+    return [text for text in ranked if holders[text] >= HOLDERS]
+
+
 def _category(name: str, cells: pa.ChunkedArray, bound: tuple[Integers, int] | None) -> Column:
     """`bound`: the group of each row, and how many texts are listed at most; None lists all."""
     kind = "bool" if pa.types.is_boolean(cells.type) else "string"
@@ -241,8 +249,7 @@ def _category(name: str, cells: pa.ChunkedArray, bound: tuple[Integers, int] | N
     kept = sorted(counts)
     if bound is not None and kind == "string":
         groups, most = bound
-        held = Counter(text for text, _ in set(zip(texts, groups.tolist(), strict=True)))
-        kept = sorted(sorted((t for t in kept if held[t] >= HOLDERS), key=lambda text: (-counts[text], text))[:most])
+        kept = sorted(shared(texts, groups)[:most])
     commonest = max(range(len(kept)), key=lambda at: counts[kept[at]], default=0)
     return Column(name, kind, tuple(kept), len(kept) < len(counts), cells.null_count > 0, commonest)
 

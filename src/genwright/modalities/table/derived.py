@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genwright.core import DataError
-from genwright.modalities.table.columns import HOLDERS, RESERVED, TYPES, Integers, from_whole, numbers_of
+from genwright.modalities.table.columns import HOLDERS, RESERVED, TYPES, Integers, from_whole, numbers_of, shared
 from genwright.modalities.table.rules import Rules, combinations_of
 
 MOST_COMBINATIONS = 10_000
@@ -199,11 +198,7 @@ def _beyond(cells: pa.ChunkedArray) -> int:
 
 def seen_combinations(rows: pa.Table, names: Sequence[str], groups: Integers, /) -> tuple[str, ...]:
     """The combinations of those columns that three groups hold, the most frequent first."""
-    texts = combinations_of(rows, names)
-    counts = Counter(texts)
-    holders = Counter(text for text, _ in set(zip(texts, groups.tolist(), strict=True)))
-    ranked = sorted(counts, key=lambda text: (-counts[text], text))
-    return tuple(text for text in ranked if holders[text] >= HOLDERS)
+    return tuple(shared(combinations_of(rows, names), groups))
 
 
 def _enough(rows: pa.Table, names: Sequence[str], groups: Integers) -> tuple[str, ...]:

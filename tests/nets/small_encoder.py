@@ -20,7 +20,7 @@ def write_tokenizer(folder, words=WORDS):
     )
     made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     made.post_processor = tokenizers.processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     made.enable_truncation(4)  # as files bring it that were saved during training
     made.enable_padding(length=8)
@@ -36,6 +36,19 @@ def write_model(folder, kind="bert", *, words=WORDS, **settings):
         torch.nn.init.normal_(parameter, std=0.3)
     model.save_pretrained(folder)
     write_tokenizer(folder, words)
+    return model
+
+
+def write_cross_encoder(folder, *, num_labels=1, **settings):
+    """A classifier of pairs in the layout of `transformers`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(2)
+    config = transformers.BertConfig(**{**SHAPE, **settings}, num_labels=num_labels)
+    model = transformers.BertForSequenceClassification(config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    model.save_pretrained(folder)
+    write_tokenizer(folder)
     return model
 
 

@@ -28,7 +28,7 @@ def make_family(context_tokens=600):
 
 @pytest.fixture(autouse=True)
 def in_float32(monkeypatch):
-    monkeypatch.setattr(question_likelihood, "has_native_bfloat16", lambda device: False)
+    monkeypatch.setattr(question_likelihood, "fast_precision", lambda device: "float32")
 
 
 def directly(family, question, text):

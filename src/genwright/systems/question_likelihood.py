@@ -17,7 +17,7 @@ from genwright.core.protocols import Codec, Tokens
 from genwright.families.autoregressive import Autoregressive
 from genwright.families.store import load_family
 from genwright.modalities.codec import load_codec
-from genwright.nets.precision import has_native_bfloat16
+from genwright.nets.precision import fast_precision
 
 BEFORE, BEHIND = "Passage of the documentation:\n", "\n\nA question about it: "
 MOST_TOKENS = 1024
@@ -34,7 +34,7 @@ class QuestionLikelihood:
     """
 
     def __init__(self, family: Autoregressive, /, *, codec: Codec, device: str = "cpu") -> None:
-        dtype = torch.bfloat16 if has_native_bfloat16(device) else torch.float32
+        dtype = getattr(torch, fast_precision(device))
         self._family = family.eval().to(device=device, dtype=dtype)
         self._codec, self._device = codec, device
         self._most = min(family.shape.context_tokens or MOST_TOKENS, MOST_TOKENS)

@@ -11,7 +11,7 @@ from typing import Any
 
 from genwright.core import SpecError
 from genwright.core.protocols import Batch
-from genwright.nets.precision import has_native_bfloat16
+from genwright.nets.precision import fast_precision
 from genwright.trainer.config import BudgetConfig
 from genwright.trainer.engine import Engine, EngineSettings, Feed
 
@@ -54,7 +54,7 @@ def choose_precision(wanted: str, /, *, device: str, needs_float32: bool = False
         return "float32"
     if wanted != "auto":
         return wanted
-    return "bfloat16" if has_native_bfloat16(device) else "float32"
+    return fast_precision(device)
 
 
 def compile_pays(wanted: str, /, *, device: str, seconds: float) -> bool:

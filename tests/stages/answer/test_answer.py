@@ -11,7 +11,7 @@ from genwright.stages.answer.calibrate import threshold
 from genwright.stages.answer.config import check
 from genwright.systems.grounded.grounding import read_grounding
 
-from ...nets.small_encoder import write_sentence_encoder
+from ...nets.small_encoder import write_cross_encoder, write_sentence_encoder
 from ..base.models import write_model
 
 pytest.importorskip("tantivy")
@@ -154,6 +154,23 @@ def test_a_search_may_ask_the_language_model(project, done):
     assert "- model `" in (project.checked_path(outputs["release"]) / "README.md").read_text()
     plain = project.system(project.run()[0].steps[-1].run["inputs"]["system"])
     assert plain.manifest.reader is None and "reader" not in plain.manifest.model_dump()
+
+
+def test_a_search_may_have_passages_read_again(project, done):
+    write_cross_encoder(project.root / "reranker", max_position_embeddings=256)
+    own = ["index.reranker.path=reranker", "index.search.rerank=on", "index.search.rerank_depth=2"]
+    asked = project.run(overrides=own)[0]
+    outputs = {slot: digest for step in asked.steps if step.run for slot, digest in step.run["outputs"].items()}
+    assert {path.name for path in (project.checked_path(outputs["encoder"]) / "reranker").iterdir()} == {
+        "encoder.json", "config.json", "tokenizer.json", "model.safetensors",
+    }  # fmt: skip
+    served = project.system(outputs["system"]).index.search("how often are figs watered in spring", k=3)
+    assert [one.reranked is None for one in served.passages] == [False, False, True] and "rerank" in served.seconds
+    plain = project.run(overrides=[own[0], "index.search.rerank=off"])[0]
+    (encoder,) = [
+        step.run["outputs"]["encoder"] for step in plain.steps if step.run and "encoder" in step.run["outputs"]
+    ]
+    assert not (project.checked_path(encoder) / "reranker").exists(), "nothing asks it"
 
 
 def test_a_policy_refuses_what_is_not_good_enough(project, done):

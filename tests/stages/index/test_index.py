@@ -125,14 +125,15 @@ def test_questions_keep_every_place_and_their_half(project, done):
 
 def test_what_is_compared_with_is_each_search_by_itself(tmp_path, make_context):
     class Recorder:
-        config, seen = SearchConfig(late_interaction="on", likelihood="on"), []
+        config, seen = SearchConfig(late_interaction="on", rerank="on", likelihood="on"), []
 
         def searched(self, config):
-            self.seen.append((config.fusion, config.late_interaction, config.likelihood))
+            self.seen.append((config.fusion, config.late_interaction, config.rerank, config.likelihood))
             return self
 
     run._measured(Recorder(), [], make_context(tmp_path))
-    assert Recorder.seen == [("scores", "on", "on"), ("bm25", "off", "off"), ("dense", "off", "off")]
+    off = ("off", "off", "off")
+    assert Recorder.seen == [("scores", "on", "on", "on"), ("bm25", *off), ("dense", *off)]
 
 
 @pytest.mark.slow
@@ -276,3 +277,5 @@ def test_a_model_writes_questions_on_chunks(project, done, make_context, monkeyp
         check({"index": IndexConfig.parse({"questions": {"by_model": 3}}, where="index")}, "document")
     with pytest.raises(CapabilityError, match="how likely questions are, and the project has none"):
         check({"index": IndexConfig.parse({"search": {"likelihood": "on"}}, where="index")}, "document")
+    with pytest.raises(CapabilityError, match="read passages again, and none is named"):
+        check({"index": IndexConfig.parse({"search": {"rerank": "on"}}, where="index")}, "document")

@@ -160,15 +160,6 @@ def test_an_engine_that_is_gone_degrades_to_words(index):
     assert set(found.seconds) == {"embed", "bm25", "dense", "fuse", "read", "match"}
 
 
-def test_a_second_look_orders_the_first_passages(folder):
-    def shortest(query, texts):
-        return [-len(text) for text in texts]
-
-    found = Index.open(folder / "snapshot", encoder=WordEncoder(), cache=folder / "cache", rerank=shortest)
-    lengths = [len(passage.text) for passage in found.search("star banana text", k=3).passages]
-    assert lengths == sorted(lengths)
-
-
 def test_another_encoder_is_refused(folder):
     with pytest.raises(CapabilityError, match="another encoder"):
         Index.open(folder / "snapshot", encoder=WordEncoder("other"), cache=folder / "cache")

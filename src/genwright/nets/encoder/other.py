@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,20 +13,30 @@ from genwright.core import DataError, load_reference
 from genwright.nets.encoder.layout import EncoderLayout
 
 
+def pretrained(name: str, layout: EncoderLayout, /, *, dtype: torch.dtype, device: str) -> Any:
+    """A model by the library's class of that name, for use.
+
+    Raises:
+        DataError: it cannot be read as one.
+        DependencyError: the extra `pretrained` is not installed.
+    """
+    auto = load_reference(f"transformers:{name}", extra="pretrained")
+    try:
+        model = auto.from_pretrained(
+            layout.folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise DataError(f"{layout.folder} cannot be read as an encoder ({type(error).__name__}: {first})") from None
+    return model.eval().to(device)
+
+
 class OtherNet:
     """Hidden states by the library's own class; texts of one length go together, so nothing is padded."""
 
     def __init__(self, layout: EncoderLayout, /, *, dtype: torch.dtype, device: str) -> None:
-        auto = load_reference("transformers:AutoModel", extra="pretrained")
-        try:
-            model = auto.from_pretrained(
-                layout.folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
-            )
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-            first = (str(error).splitlines() or [""])[0]
-            raise DataError(f"{layout.folder} cannot be read as an encoder ({type(error).__name__}: {first})") from None
+        model = pretrained("AutoModel", layout, dtype=dtype, device=device)
         self._model = getattr(model, "encoder", model) if model.config.is_encoder_decoder else model
-        self._model.eval().to(device)
         self._device = device
 
     @torch.inference_mode()

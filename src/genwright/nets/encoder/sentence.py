@@ -21,7 +21,7 @@ from genwright.nets.encoder.bert import Bert
 from genwright.nets.encoder.layout import CONFIG, TOKENIZER, EncoderLayout, read_layout
 from genwright.nets.encoder.load import Precision
 from genwright.nets.encoder.protocol import Matrix, Role, TokenVectors
-from genwright.nets.precision import has_native_bfloat16
+from genwright.nets.precision import fast_precision
 
 Net = Callable[[Sequence[Sequence[int]]], list[Tensor]]
 BATCH_TOKENS = 2048  # larger batches leave the cache of a core
@@ -35,12 +35,12 @@ class SentenceEncoder:
 
     def __init__(self, layout: EncoderLayout, /, *, precision: Precision = "auto", device: str = "cpu") -> None:
         if precision == "auto":
-            precision = "bfloat16" if has_native_bfloat16(device) else "float32"
+            precision = fast_precision(device)
         self.layout, self.device = layout, device
         self.precision: str = precision
         self.window_tokens, self.d = layout.window_tokens, layout.d
         self.truncated_tokens = 0
-        self._tokenizer = _tokenizer(layout)
+        self._tokenizer = read_tokenizer(layout)
         self.num_special = self._tokenizer.num_special_tokens_to_add(False)
         self._net = _net(layout, precision, device)
         self.identity = _identity(layout)
@@ -72,7 +72,7 @@ class SentenceEncoder:
         """Float32, a row per text; what is longer than the window is cut, and counted."""
         out = np.zeros((len(texts), self.d), dtype=np.float32)
         ids = [one.ids for one in self._encoded([self._prefixes[role] + text for text in texts])]
-        for batch in _batches(ids):
+        for batch in batches([len(one) for one in ids]):
             hidden = self._net([ids[at] for at in batch])
             pooled = torch.stack([_pooled(states, self.layout.pooling) for states in hidden])
             out[batch] = functional.normalize(pooled, dim=-1).cpu().numpy()
@@ -84,7 +84,7 @@ class SentenceEncoder:
         encoded = self._encoded([prefix + text for text in texts], with_spans=True)
         ids = [one.ids for one in encoded]
         found: dict[int, TokenVectors] = {}
-        for batch in _batches(ids):
+        for batch in batches([len(one) for one in ids]):
             for at, states in zip(batch, self._net([ids[at] for at in batch]), strict=True):
                 spans = np.array(encoded[at].offsets, dtype=np.int64) - len(prefix)
                 own = (spans[:, 1] > spans[:, 0]) & (spans[:, 0] >= 0)
@@ -106,16 +106,16 @@ class SentenceEncoder:
         return found
 
 
-def _batches(ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+def batches(lengths: Sequence[int], /) -> Iterator[list[int]]:
     """Places of texts that are computed together: by length, so that equal ones stand side by side."""
     batch: list[int] = []
     held = 0
-    for at in sorted(range(len(ids)), key=lambda at: (len(ids[at]), at)):
-        if batch and held + len(ids[at]) > BATCH_TOKENS:
+    for at in sorted(range(len(lengths)), key=lambda at: (lengths[at], at)):
+        if batch and held + lengths[at] > BATCH_TOKENS:
             yield batch
             batch, held = [], 0
         batch.append(at)
-        held += len(ids[at])
+        held += lengths[at]
     if batch:
         yield batch
 
@@ -131,7 +131,12 @@ def _pooled(states: Tensor, pooling: str) -> Tensor:
     return states[-1]
 
 
-def _tokenizer(layout: EncoderLayout) -> Tokenizer:
+def read_tokenizer(layout: EncoderLayout, /) -> Tokenizer:
+    """The tokenizer of a net, which neither pads nor cuts.
+
+    Raises:
+        DataError: its file is broken.
+    """
     try:
         tokenizer = Tokenizer.from_file(str(layout.folder / TOKENIZER))
     except Exception as error:  # the library raises nothing narrower

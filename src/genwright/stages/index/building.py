@@ -71,7 +71,7 @@ def tidy(context: Context, /) -> None:
 
 
 def opened(
-    folder: Path, search: SearchConfig, /, *, encoder: Encoder, context: Context, likely: Reranker | None = None
+    folder: Path, search: SearchConfig, /, *, encoder: Encoder, context: Context, **models: Reranker | None
 ) -> Index:
-    """The index in a folder, its derived files in scratch."""
-    return Index.open(folder, encoder=encoder, cache=context.scratch / "derived", config=search, likely=likely)
+    """The index in a folder, its derived files in scratch; `models` are those that read passages again."""
+    return Index.open(folder, encoder=encoder, cache=context.scratch / "derived", config=search, **models)

@@ -33,6 +33,14 @@ class EncoderConfig(ModelFilesConfig):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
+class RerankerConfig(ModelFilesConfig):
+    """A model that reads the first passages again (`search.rerank`), and lies where `EncoderConfig` says.
+
+    A cross-encoder of one output (`...ForSequenceClassification`), or a sentence encoder, stronger than the one of the
+    index: then each token of the question is held against those of the passage.
+    """
+
+
 class QuestionsConfig(Config):
     """Which questions the index is measured by.
 
@@ -67,6 +75,7 @@ class IndexConfig(Config):
     """
 
     encoder: EncoderConfig = EncoderConfig()
+    reranker: RerankerConfig | None = None
     chunk: ChunkConfig = ChunkConfig()
     search: SearchConfig = SearchConfig()
     search_over: SearchOverConfig = SearchOverConfig()
@@ -95,20 +104,29 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
             "index.search.likelihood has a language model say how likely questions are, and the project has none",
             hint="add a [base] section, or likelihood = 'off'",
         )
+    if configs["index"].search.rerank == "on" and configs["index"].reranker is None:  # type: ignore[attr-defined]
+        raise CapabilityError(
+            "index.search.rerank has a reranker read passages again, and none is named",
+            hint="add [index.reranker] with its path, or rerank = 'off'",
+        )
 
 
 def fingerprint(config: IndexConfig, root: Path) -> str:
-    """A digest of encoder and question files; what is elsewhere counts by name, version and pin. Downloads nothing.
+    """A digest of models and question files; what is elsewhere counts by name, version and pin. Downloads nothing.
 
     Raises:
         GenwrightError: a path names nothing, or steps out of the project.
     """
-    encoder = config.encoder
-    if encoder.is_hub:
-        found: object = [encoder.path, encoder.revision]
-    else:
-        found = identity(encoder.source, root=root) or _digests(encoder.path, root)
-    return json_digest([found, [_digests(path, root) for path in config.questions.files]])
+    found = [_identity(config.encoder, root), [_digests(path, root) for path in config.questions.files]]
+    if config.reranker is not None:
+        found.append(_identity(config.reranker, root))
+    return json_digest(found)
+
+
+def _identity(model: ModelFilesConfig, root: Path) -> object:
+    if model.is_hub:
+        return [model.path, model.revision]
+    return identity(model.source, root=root) or _digests(model.path, root)
 
 
 def _digests(path: str, root: Path) -> list[list[str]]:

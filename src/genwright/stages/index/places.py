@@ -1,4 +1,4 @@
-"""Where the encoder lies on this machine."""
+"""Where the encoder and the reranker lie on this machine."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from pathlib import Path
 
 from genwright.core import DataError
 from genwright.core.stage import Progress
-from genwright.modalities.files.hub import model_of_hub
+from genwright.modalities.files.hub import ModelFilesConfig, model_of_hub
 from genwright.modalities.files.packages import fetch
 from genwright.modalities.files.sources import list_files
-from genwright.stages.index.config import EncoderConfig
 
 
-def encoder_folder(config: EncoderConfig, /, *, root: Path, progress: Progress) -> Path:
-    """The folder of the encoder, downloaded where it is elsewhere.
+def model_folder(config: ModelFilesConfig, /, *, name: str, root: Path, progress: Progress) -> Path:
+    """The folder of an encoder, downloaded where it is elsewhere; `name` is its section, for messages.
 
     Raises:
         DataError: there is none, or it cannot be had.
@@ -29,7 +28,7 @@ def encoder_folder(config: EncoderConfig, /, *, root: Path, progress: Progress) 
         if folders:
             return folders[0]
     raise DataError(
-        f"index.encoder.path '{config.path}' holds no encoder: a folder with config.json, tokenizer.json and "
+        f"index.{name}.path '{config.path}' holds no encoder: a folder with config.json, tokenizer.json and "
         f"safetensors is needed",
         hint="give a folder of sentence-transformers",
     )

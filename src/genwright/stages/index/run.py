@@ -17,15 +17,20 @@ from genwright.stages.index import claims
 from genwright.stages.index.asking import chosen_by, gather
 from genwright.stages.index.building import build, opened, read_documents, tidy
 from genwright.stages.index.config import STAGE, IndexConfig
-from genwright.stages.index.places import encoder_folder
+from genwright.stages.index.places import model_folder
 from genwright.stages.index.scoring import METRICS, measures, rank_of, search_all
 from genwright.stages.index.ways import Way, ways_of
 from genwright.systems.question_likelihood import QuestionLikelihood
 from genwright.systems.retrieval.index import Index, Reranker
 from genwright.systems.retrieval.questions import Question, write_questions
+from genwright.systems.retrieval.reranking import FOLDER, load_reranker
 from genwright.systems.retrieval.snapshot import NAME
 
-ALONE = {"late_interaction": "off", "likelihood": "off"}  # what is compared with is each search by itself
+ALONE = {
+    "late_interaction": "off",
+    "rerank": "off",
+    "likelihood": "off",
+}  # what is compared with is each search by itself
 CONTENT = ("id", "group", "chunks", "truncated_tokens", "flagged_chunks")
 
 
@@ -47,16 +52,18 @@ def run(config: IndexConfig, context: Context, /) -> StageResult:
     torch.set_num_threads(int(context.facts.get("threads", torch.get_num_threads())))
     encoder = _encoder(config, context)
     ways = ways_of(config)
-    likely = _likely(config, context)
+    models = {"likely": _likely(config, context), "rerank": _reranker(config, context)}
     built = _build(ways, encoder, context)
-    cheap = ways[0].search.model_copy(update={"likelihood": "off"})  # enough to see whether a question is a question
+    cheap = ways[0].search.model_copy(
+        update={"rerank": "off", "likelihood": "off"}
+    )  # enough to see whether a question is a question
     first = opened(built[ways[0].chunk].folder, cheap, encoder=encoder, context=context)
     documents = {one.id: one for one in read_documents(context.inputs["dataset"].path)}
     questions = gather(config.questions, documents, first, context)
     write_questions(context.folder("questions"), questions)
     main = chosen_by(questions)
-    rows, best = _tried(ways, built, questions, main, context, encoder=encoder, likely=likely)
-    index = opened(built[best.chunk].folder, best.search, encoder=encoder, context=context, likely=likely)
+    rows, best = _tried(ways, built, questions, main, context, encoder=encoder, models=models)
+    index = opened(built[best.chunk].folder, best.search, encoder=encoder, context=context, **models)
     rows += _measured(index, [one for one in questions if one.half == "test"], context)
     rows += [{"row": "document", **one} for one in built[best.chunk].contents]
     _write(rows, context)
@@ -67,10 +74,21 @@ def run(config: IndexConfig, context: Context, /) -> StageResult:
 
 
 def _encoder(config: IndexConfig, context: Context) -> Encoder:
-    place = encoder_folder(config.encoder, root=context.root, progress=context.progress)
+    place = model_folder(config.encoder, name="encoder", root=context.root, progress=context.progress)
     folder = context.folder("encoder")
     save_encoder(read_layout(place), folder)
     return load_encoder(folder, precision=config.encoder.precision, device=context.device)
+
+
+def _reranker(config: IndexConfig, context: Context) -> Reranker | None:
+    """The reranker, beside the encoder in its artifact, where the search asks one."""
+    if config.reranker is None or config.search.rerank == "off":
+        return None
+    place = model_folder(config.reranker, name="reranker", root=context.root, progress=context.progress)
+    folder = context.scratch / "encoder" / FOLDER
+    folder.mkdir()
+    save_encoder(read_layout(place), folder)
+    return load_reranker(folder, device=context.device)
 
 
 def _likely(config: IndexConfig, context: Context) -> Reranker | None:
@@ -99,7 +117,7 @@ def _tried(
     context: Context,
     *,
     encoder: Encoder,
-    likely: Reranker | None,
+    models: Mapping[str, Reranker | None],
 ) -> tuple[list[dict[str, Any]], Way]:
     """Scores of every way on the development half, and the best way."""
     asked = [one for one in questions if one.half == "development"]
@@ -108,7 +126,7 @@ def _tried(
     rows: list[dict[str, Any]] = []
     means: list[float] = []
     for way in ways:
-        index = opened(built[way.chunk].folder, way.search, encoder=encoder, context=context, likely=likely)
+        index = opened(built[way.chunk].folder, way.search, encoder=encoder, context=context, **models)
         found = search_all(index, asked, context, title=f"try {way.name}")
         own = [
             {"row": "development", "way": way.name, **_named(question), **measures(rank_of(question, hit))}

@@ -24,6 +24,7 @@ from genwright.systems.manifest import GroundedManifest
 from genwright.systems.prompted import PromptedSystem
 from genwright.systems.requests import Chat
 from genwright.systems.retrieval.passage import Passage, Retrieved
+from genwright.systems.retrieval.reranking import FOLDER, load_reranker
 
 DOCUMENTS_HELD = 256
 AS_IT_STANDS = ("code", "table")  # of all else, line breaks are the document's and not the sentence's
@@ -62,9 +63,11 @@ class GroundedSystem:
 
         `locate` gives an artifact's folder by its digest, `model` is its generator, `likely` what its search asks.
         """
-        encoder = load_reference("genwright.nets.encoder:load_encoder", extra="rag")(locate(manifest.encoder))
+        folder = locate(manifest.encoder)
+        encoder = load_reference("genwright.nets.encoder:load_encoder", extra="rag")(folder)
+        rerank = load_reranker(folder / FOLDER) if (folder / FOLDER).is_dir() else None
         opened = load_reference("genwright.systems.retrieval.index:Index", extra="rag").open
-        index = opened(locate(manifest.index), encoder=encoder, likely=likely)
+        index = opened(locate(manifest.index), encoder=encoder, rerank=rerank, likely=likely)
         grounding = read_grounding(locate(manifest.grounding))
         return cls(index, grounding=grounding, manifest=manifest, model=model)
 

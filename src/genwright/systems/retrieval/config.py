@@ -21,15 +21,17 @@ class SearchConfig(Config):
     `bm25_weight` times its share of the best BM25 of the search. By `rrf` a passage at rank r (from 1 on) of one of
     them gets weight / (`rrf_k` + r), the dense search has `dense_weight` and BM25 has 1. `per_section` gives at most so
     many chunks of one section (None: no bound), and with `copies = "once"` the same words are shown once, however many
-    documents hold them. With `late_interaction = "on"` the first `late_depth` passages are put in order again, by their
-    score and `late_weight` times how near each token of the question comes to some token of the passage: better, and
-    one pass of the encoder for each passage that was not met before. With `likelihood = "on"` the first
-    `likelihood_depth` passages then are, by their score and `likelihood_weight` times the nats per token of the
-    question behind the passage under the project's language model: better again, and one pass of that model for each
-    passage of each question. Of the first `join_depth` passages, those of one section that follow each other are then
-    shown as one of at most `join_characters` characters, in the place of the better (0: never). `engine` searches
-    vectors: `exact` scans all of them; `edge` is an approximate index in a file, for 200,000 vectors and more;
-    `postgres` and `qdrant` are servers, at `url`.
+    documents hold them.
+
+    The first passages may then be read again, each look adding its weight times what it says to a passage's score:
+    `late_interaction` how near each token of the question comes to some token of the passage (one pass of the encoder
+    for a passage that was not met before), `rerank` what the reranker beside the index says, `likelihood` the nats per
+    token of the question behind the passage under the project's language model (one pass of it for each passage of
+    each question). Of the first `join_depth` passages, those of one section that follow each other are shown as one of
+    at most `join_characters` characters, in the place of the better (0: never).
+
+    `engine` searches vectors: `exact` scans all of them; `edge` is an approximate index in a file, for 200,000 vectors
+    and more; `postgres` and `qdrant` are servers, at `url`.
     """
 
     fusion: Fusion = "scores"
@@ -42,6 +44,9 @@ class SearchConfig(Config):
     late_interaction: Literal["on", "off"] = "off"
     late_depth: int = Field(default=20, ge=1, le=1000)
     late_weight: float = Field(default=1.5, ge=0.0)
+    rerank: Literal["on", "off"] = "off"
+    rerank_depth: int = Field(default=30, ge=1, le=1000)
+    rerank_weight: float = Field(default=3.0, ge=0.0)
     likelihood: Literal["on", "off"] = "off"
     likelihood_depth: int = Field(default=10, ge=1, le=1000)
     likelihood_weight: float = Field(default=0.3, ge=0.0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -35,6 +36,10 @@ BM25_REACH = 10
 """Where scores are joined, BM25 is asked for so many times more passages: those found by meaning have one, too."""
 
 
+WEIGHTS = {"matched": "late_weight", "reranked": "rerank_weight", "likelihood": "likelihood_weight"}
+Reader = Callable[[Sequence[str]], Sequence[float]]
+
+
 class Reranker(Protocol):
     """A second look at the first passages: how well each text answers the question, or how likely it makes it."""
 
@@ -44,8 +49,8 @@ class Reranker(Protocol):
 class Index:
     """Passages of documents; what `Searcher` asks for.
 
-    `likely` says how likely a question is behind each text. `rerank` orders the first `reranked` passages anew where
-    it is given. An index is safe between threads.
+    `likely` says how likely a question is behind each text, `rerank` how well each answers it; they are asked where
+    `config` says so. An index is safe between threads.
     """
 
     def __init__(
@@ -58,7 +63,6 @@ class Index:
         bm25: Bm25,
         config: SearchConfig,
         rerank: Reranker | None = None,
-        reranked: int = 20,
         late: LateInteraction | None = None,
         likely: Reranker | None = None,
     ) -> None:
@@ -70,7 +74,7 @@ class Index:
                 hint="give the encoder that stands beside the index, or run the index stage again",
             )
         self.snapshot, self.encoder, self.config = snapshot, encoder, config
-        self._dense, self._bm25, self._rerank, self._reranked = dense, bm25, rerank, reranked
+        self._dense, self._bm25, self._rerank = dense, bm25, rerank
         self.late = late or (None if encoder is None else LateInteraction(encoder))
         if config.late_interaction == "on" and self.late is None:
             raise SpecError("late interaction needs an encoder", hint="give one, or late_interaction = 'off'")
@@ -79,6 +83,11 @@ class Index:
             raise SpecError(
                 "this index is searched with the likelihood of questions, which needs a language model",
                 hint="give one (`likely`), or a config with likelihood = 'off'",
+            )
+        if config.rerank == "on" and rerank is None:
+            raise SpecError(
+                "this index is searched with a reranker, and none is given",
+                hint="give the one that stands beside the encoder (`rerank`), or a config with rerank = 'off'",
             )
 
     @classmethod
@@ -118,7 +127,6 @@ class Index:
             bm25=self._bm25,
             config=config,
             rerank=self._rerank,
-            reranked=self._reranked,
             late=self.late,
             likely=self._likely,
         )
@@ -200,13 +208,13 @@ class Index:
         with clock.part("read"):
             passages = self._passages(ranked, dict(dense), dict(bm25), k)
         with clock.part("match"):
-            passages = self._matched(text, passages)
-        if self._likelihood_depth:
-            with clock.part("likelihood"):
-                passages = self._made_likely(text, passages)
-        if self._rerank is not None:
+            passages = self._again(passages, self._late_depth, "matched", lambda texts: self._nearness(text, texts))
+        if self._rerank is not None and self._rerank_depth:
             with clock.part("rerank"):
-                passages = self._reordered(query, passages)
+                passages = self._again(passages, self._rerank_depth, "reranked", partial(self._rerank, text))
+        if self._likely is not None and self._likelihood_depth:
+            with clock.part("likelihood"):
+                passages = self._again(passages, self._likelihood_depth, "likelihood", partial(self._likely, text))
         passages = joined(passages, self.config, read=self.snapshot.slice)
         best = (dense[0][1] if dense else 0.0, bm25[0][1] if bm25 else 0.0)
         return Retrieved(query, tuple(passages[:k]), *best, "; ".join(notes), clock.seconds)
@@ -268,7 +276,7 @@ class Index:
             places = self.snapshot.places
             groups = [(int(places[row, 0]), int(places[row, 3])) for row, _ in ranked]
             kept = [ranked[at] for at in at_most_per(groups, most=self.config.per_section)]
-        again = (self._reranked if self._rerank else 0, self._late_depth, self._likelihood_depth, self._join_depth)
+        again = (self._late_depth, self._rerank_depth, self._likelihood_depth, self._join_depth)
         wanted = max(k, *again)
         found: list[Passage] = []
         shown: set[str] = set()
@@ -287,18 +295,9 @@ class Index:
     def _late_depth(self) -> int:
         return self.config.late_depth if self.config.late_interaction == "on" else 0
 
-    def _matched(self, query: str, found: list[Passage]) -> list[Passage]:
-        """The first passages in the order of their scores with late interaction, which can only grow."""
-        first, rest = found[: self._late_depth], found[self._late_depth :]
-        if not first or self.late is None:
-            return found
-        matches = self.late.match(query, [(one.header, one.text) for one in first])
-        weight = self.config.late_weight
-        scored = [
-            replace(one, score=one.score + weight * max(0.0, match.score), matched=match.score)
-            for one, match in zip(first, matches, strict=True)
-        ]
-        return sorted(scored, key=lambda one: -one.score) + rest
+    def _nearness(self, query: str, texts: Sequence[str]) -> list[float]:
+        assert self.late is not None, "there is an encoder where its tokens are asked"
+        return [match.score for match in self.late.match(query, texts)]
 
     @property
     def _join_depth(self) -> int:
@@ -308,27 +307,25 @@ class Index:
     def _likelihood_depth(self) -> int:
         return self.config.likelihood_depth if self.config.likelihood == "on" else 0
 
-    def _made_likely(self, query: str, found: list[Passage]) -> list[Passage]:
-        """The first passages in the order of their scores with the question's likelihood, which can only grow."""
-        first, rest = found[: self._likelihood_depth], found[self._likelihood_depth :]
+    @property
+    def _rerank_depth(self) -> int:
+        return self.config.rerank_depth if self.config.rerank == "on" else 0
+
+    def _again(self, found: list[Passage], depth: int, name: str, look: Reader) -> list[Passage]:
+        """The first passages in the order of their scores with what a second look says of each; scores only grow.
+
+        What it says is kept as `name` and weighs as the setting of that name.
+        """
+        first, rest = found[:depth], found[depth:]
         if not first:
             return found
-        assert self._likely is not None, "there is one where it is asked"
-        nats = self._likely(query, [below(one.header, one.text) for one in first])
-        least, weight = min(nats), self.config.likelihood_weight
-        scored = [
-            replace(one, score=one.score + weight * (value - least), likelihood=value)
-            for one, value in zip(first, nats, strict=True)
-        ]
+        values = look([below(one.header, one.text) for one in first])
+        least, weight = min(values), getattr(self.config, WEIGHTS[name])
+        scored: list[Passage] = []
+        for one, value in zip(first, values, strict=True):
+            seen: dict[str, Any] = {name: float(value), "score": one.score + weight * (value - least)}
+            scored.append(replace(one, **seen))
         return sorted(scored, key=lambda one: -one.score) + rest
-
-    def _reordered(self, query: str, found: list[Passage]) -> list[Passage]:
-        if self._rerank is None or not found:
-            return found
-        first, rest = found[: self._reranked], found[self._reranked :]
-        scores = self._rerank(query, [passage.text for passage in first])
-        order = sorted(range(len(first)), key=lambda at: (-scores[at], at))
-        return [first[at] for at in order] + rest
 
 
 class _Clock:

@@ -9,7 +9,6 @@ from threading import Lock
 
 import numpy as np
 
-from genwright.modalities.document.document import below
 from genwright.nets.encoder.protocol import Encoder, Matrix, TokenVectors
 
 KEPT_TOKENS = 200_000
@@ -45,10 +44,10 @@ class LateInteraction:
         self._held: OrderedDict[str, TokenVectors] = OrderedDict()
         self._num_held, self._lock = 0, Lock()
 
-    def match(self, question: str, texts: Sequence[tuple[str, str]], /) -> list[Matched]:
-        """Each (header, text) against the words of the question; the header counts as part of the text."""
+    def match(self, question: str, texts: Sequence[str], /) -> list[Matched]:
+        """Each text against the words of the question."""
         words = self._words(question)
-        found = self._vectors([below(header, text) for header, text in texts])
+        found = self._vectors(texts)
         return [Matched(words @ one.vectors.astype(np.float32).T) for one in found]
 
     def _words(self, question: str) -> Matrix:

@@ -14,8 +14,8 @@ class Passage:
     """A chunk that was found: `text` is that of the document `document` from `start` to `end`.
 
     `score` orders passages of one search; `cosine` and `bm25` are those of the query with the chunk, None where
-    that search did not reach it; `matched` is the mean nearness of the query's tokens and `likelihood` how likely they
-    are behind the passage (nats per token), where that was looked at.
+    that search did not reach it; `matched` is the mean nearness of the query's tokens, `reranked` what a reranker says
+    and `likelihood` how likely the query is behind the passage (nats per token), where that was looked at.
     `header` stands above the text where it is embedded. `flags` name what looks like an attack on a reader.
     """
 
@@ -36,6 +36,7 @@ class Passage:
     header: str = ""
     matched: float | None = None
     likelihood: float | None = None
+    reranked: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""Rerankers: models that read the first passages again. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from genwright.core import load_reference
+from genwright.nets.encoder.layout import CONFIG, read_layout
+from genwright.nets.encoder.load import load_encoder
+from genwright.systems.retrieval.index import Reranker
+from genwright.systems.retrieval.late import LateInteraction
+
+FOLDER = "reranker"
+"""Where it lies in the artifact of the encoder that it stands beside."""
+
+
+def load_reranker(folder: Path, /, *, device: str = "cpu") -> Reranker:
+    """The reranker in that folder: a cross-encoder, or a sentence encoder whose tokens are held against each other.
+
+    Raises:
+        DataError: files are missing or broken.
+        CapabilityError: it computes what is not computed here.
+    """
+    if is_cross_encoder(folder):
+        cross = load_reference("genwright.nets.encoder.cross:CrossEncoder", extra="train")
+        found: Reranker = cross.load(folder, device=device)
+        return found
+    late = LateInteraction(load_encoder(folder, device=device))
+
+    def nearness(query: str, texts: Sequence[str], /) -> list[float]:
+        return [match.score for match in late.match(query, texts)]
+
+    return nearness
+
+
+def is_cross_encoder(folder: Path, /) -> bool:
+    """Whether the model in that folder reads a question and a text together.
+
+    Raises:
+        DataError: files are missing or broken.
+    """
+    config = json.loads((read_layout(folder).folder / CONFIG).read_bytes())
+    return any(name.endswith("ForSequenceClassification") for name in config.get("architectures") or ())

@@ -1,0 +1,118 @@
+"""Rerankers: the numbers of `transformers`, and the first passages in another order with all others behind them."""
+
+import numpy as np
+import pytest
+import torch
+
+from genwright.core import CapabilityError, DataError, SpecError
+from genwright.nets.encoder import load_encoder
+from genwright.project.quiet import Quiet
+from genwright.systems.retrieval.config import SearchConfig
+from genwright.systems.retrieval.index import Index
+from genwright.systems.retrieval.reranking import is_cross_encoder, load_reranker
+from genwright.systems.retrieval.snapshot import write_snapshot
+from genwright.systems.retrieval.store import Store
+
+from ...nets.small_encoder import WORDS, write_cross_encoder, write_model, write_sentence_encoder
+from .corpus import WordEncoder, cutting_for, document
+
+pytest.importorskip("tantivy")
+pytest.importorskip("transformers")
+QUESTION, TEXTS = "w1 w2", ["w3 w4 w5", "w6", "w3 w7 w5", " ".join(WORDS[:40])]
+
+
+@pytest.fixture
+def in_float32(monkeypatch):
+    from genwright.nets.encoder import cross
+
+    monkeypatch.setattr(cross, "fast_precision", lambda device: "float32")
+
+
+def ids_of(text):
+    return [4 + WORDS.index(word) for word in text.split()]
+
+
+def test_a_cross_encoder_gives_the_librarys_numbers(tmp_path, in_float32):
+    model = write_cross_encoder(tmp_path)
+    assert is_cross_encoder(tmp_path)
+    found = load_reranker(tmp_path)(QUESTION, TEXTS)
+    for text, score in zip(TEXTS, found, strict=True):
+        asked, read = ids_of(QUESTION), ids_of(text)[: 20 - 3 - 2]  # what does not fit is cut off the text
+        ids = torch.tensor([[2, *asked, 3, *read, 3]])
+        kinds = torch.tensor([[0] * (len(asked) + 2) + [1] * (len(read) + 1)])
+        with torch.inference_mode():
+            logit = model(input_ids=ids, token_type_ids=kinds).logits[0, 0]
+        assert score == pytest.approx(float(torch.sigmoid(logit)), abs=1e-5)
+    assert len(set(found)) == len(TEXTS)
+
+
+def test_a_question_leaves_half_of_the_window_to_the_text(tmp_path, in_float32):
+    write_cross_encoder(tmp_path)
+    rerank, long = load_reranker(tmp_path), " ".join(WORDS[:50])
+    assert rerank(long, ["w51 w52"]) == rerank(" ".join(WORDS[:8]), ["w51 w52"]) != rerank(long, ["w53 w54"])
+
+
+def test_a_text_has_the_same_number_in_any_company(tmp_path):
+    write_cross_encoder(tmp_path)
+    rerank = load_reranker(tmp_path)
+    apart = [rerank(QUESTION, [text])[0] for text in TEXTS]
+    np.testing.assert_allclose(rerank(QUESTION, TEXTS * 3)[: len(TEXTS)], apart, atol=1e-2)  # bfloat16 where it is fast
+
+
+def test_a_sentence_encoder_matches_token_by_token(tmp_path):
+    write_sentence_encoder(tmp_path)
+    assert not is_cross_encoder(tmp_path)
+    encoder = load_encoder(tmp_path)
+    (asked, *texts) = (one.vectors for one in encoder.tokens([QUESTION, *TEXTS]))
+    expected = [float((asked @ text.T).max(1).mean()) for text in texts]
+    assert load_reranker(tmp_path)(QUESTION, TEXTS) == pytest.approx(expected, abs=2e-3)
+
+
+def test_what_gives_no_single_number_is_refused(tmp_path):
+    write_cross_encoder(tmp_path / "classes", num_labels=3)
+    with pytest.raises(CapabilityError, match="tells 3 classes apart"):
+        load_reranker(tmp_path / "classes")
+    write_model(tmp_path / "broken")
+    (tmp_path / "broken" / "model.safetensors").unlink()
+    with pytest.raises(DataError, match="holds no safetensors"):
+        load_reranker(tmp_path / "broken")
+
+
+@pytest.fixture
+def make_index(tmp_path):
+    encoder = WordEncoder()
+    pages = [document(name, f"# Harbours\n\nA harbour has {name} all year.\n") for name in ("kites", "boats", "tides")]
+    with Store(tmp_path / "store.sqlite") as store:
+        store.update(pages, cutting=cutting_for(encoder), encoder=encoder, progress=Quiet())
+        (tmp_path / "snapshot").mkdir()
+        write_snapshot(store, tmp_path / "snapshot", encoder=encoder.identity, settings={})
+
+    def make(**more):
+        return Index.open(tmp_path / "snapshot", encoder=encoder, cache=tmp_path / "cache", **more)
+
+    return make
+
+
+def said(query, texts):
+    """By what a text is of; every text stands below its header."""
+    assert query and all("\n" in text for text in texts)
+    return [{"kites": 0.1, "boats": 0.9, "tides": 0.5}[text.split(" has ")[1].split()[0]] for text in texts]
+
+
+def test_the_first_passages_come_in_its_order(make_index):
+    config = SearchConfig(rerank="on", rerank_weight=4.0)
+    plain = make_index(rerank=said).search("harbour kites", k=3).passages
+    found = make_index(config=config, rerank=said).search("harbour kites", k=3)
+    before = {one.document: one.score for one in plain}
+    assert plain[0].document == "kites" and plain[0].reranked is None, "it is not asked unless the search says so"
+    assert [one.document for one in found.passages] == ["boats", "tides", "kites"]
+    for one, value in zip(found.passages, (0.9, 0.5, 0.1), strict=True):
+        assert one.reranked == value and one.score == pytest.approx(before[one.document] + 4.0 * (value - 0.1))
+    assert found.seconds["rerank"] >= 0.0
+    few = make_index(config=config.model_copy(update={"rerank_depth": 2}), rerank=said).search("harbour kites", k=3)
+    assert [one.reranked is None for one in few.passages] == [False, False, True]
+
+
+def test_a_search_that_asks_for_one_needs_it(make_index):
+    with pytest.raises(SpecError, match="searched with a reranker, and none is given"):
+        make_index(config=SearchConfig(rerank="on"))

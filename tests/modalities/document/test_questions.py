@@ -1,6 +1,7 @@
 """Questions: exact places, halves that share no document, and questions made of structure."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -66,6 +67,19 @@ def test_halves_share_no_document_and_repeat():
     assert abs(len(first) - len(second)) <= 4
     assert halves(questions, seed=3) == (first, second)
     assert halves(questions, seed=4) != (first, second)
+
+
+def test_a_document_stays_in_the_half_that_it_was_given(tmp_path):
+    asked = [Question(f"{d}-{n}", "Q?", f"d{d}", ((0, 1),)) for d in range(20) for n in range(2)]
+    asked = [replace(one, half="test") if one.id in ("3-0", "7-1") else one for one in asked]
+    for seed in range(8):
+        first, second = halves(asked, seed=seed)
+        assert {"d3", "d7"} <= {one.document for one in second} and len(first) == len(second)
+    with pytest.raises(DataError, match="'d3' are said to be in both halves"):
+        halves([*asked, replace(asked[7], id="again", half="development")], seed=0)
+    with pytest.raises(DataError, match=r"questions\.jsonl:1: 'half' is 'train', and may be"):
+        read(tmp_path, row(half="train"))
+    assert read(tmp_path, row(half="test"))[0].half == "test"
 
 
 RST = """\

@@ -7,10 +7,11 @@ import pytest
 
 from genwright.core import CapabilityError, DataError, Interrupted, SpecError
 from genwright.modalities.document.config import ChunkConfig
+from genwright.modalities.document.document import Document
 from genwright.nets.encoder import load_encoder
 from genwright.project import Project
-from genwright.stages.index import building, model, run
-from genwright.stages.index.config import IndexConfig, check, fingerprint
+from genwright.stages.index import asking, building, model, run
+from genwright.stages.index.config import IndexConfig, QuestionsConfig, check, fingerprint
 from genwright.stages.index.scoring import measures
 from genwright.stages.index.ways import ways_of
 from genwright.systems.requests import Completion
@@ -121,6 +122,23 @@ def test_questions_keep_every_place_and_their_half(project, done):
     assert document == by_hand[0].document and text_of(name)[start:end].startswith("Every spring")
     halves = {half: {one.document for one in found if one.half == half} for half in ("development", "test")}
     assert not halves["development"] & halves["test"]
+
+
+def test_halves_do_not_depend_on_what_the_search_finds(tmp_path, make_context, monkeypatch):
+    make_project(tmp_path)
+    documents = {f"{name}.md": Document(f"{name}.md", name, text_of(name), format="markdown") for name in NAMES}
+    config, lost = QuestionsConfig(files=("questions/*.jsonl",)), set()
+    monkeypatch.setattr(asking, "_found_again", lambda made, *_: [one for one in made if one.document not in lost])
+
+    def halves(seed, gone):
+        lost.clear()
+        lost.update(gone)
+        kept = asking.gather(config, documents, None, make_context(tmp_path, seed=seed))
+        return {one.text: one.half for one in kept if one.origin == "hand"}
+
+    for seed in range(6):
+        assert halves(seed, ()) == halves(seed, list(documents)[: seed + 1])
+        assert set(halves(seed, ()).values()) == {"development", "test"}
 
 
 def test_what_is_compared_with_is_each_search_by_itself(tmp_path, make_context):

@@ -13,7 +13,9 @@ from typing import Any, Literal
 from genwright.core import DataError
 from genwright.modalities.document.document import Document
 
+Half = Literal["development", "test"]
 Origin = Literal["hand", "heading", "definition", "faq", "model"]
+HALVES: tuple[Half, ...] = ("development", "test")
 _EXAMPLE = '{"question": "...", "document": "...", "quote": "words of the document", "facts": ["..."]}'
 
 
@@ -21,7 +23,8 @@ _EXAMPLE = '{"question": "...", "document": "...", "quote": "words of the docume
 class Question:
     """A question about one document. `spans` are where its text answers it, `facts` short strings of a right answer.
 
-    `origin` says how it came to be: written by hand or by a model, or made of a heading, a definition or an FAQ.
+    `origin` says how it came to be: written by hand or by a model, or made of a heading, a definition or an FAQ. `half`
+    is the half that its document belongs to where that was said, so that what was held out once stays so.
     """
 
     id: str
@@ -30,14 +33,15 @@ class Question:
     spans: tuple[tuple[int, int], ...]
     facts: tuple[str, ...] = ()
     origin: Origin = "hand"
+    half: Half | None = None
 
 
 def read_questions(path: Path, /, *, documents: Mapping[str, Document]) -> list[Question]:
     """The questions of a JSONL file, each with its exact places in `documents` (by id).
 
     A line has `question`, `document`, and `quote` (a text that stands there exactly once, or a list of such) or
-    `start` and `end`; besides, as wanted, `facts` and `id`. `document` is an id, or its end after `#` or `/` where one
-    document alone has it.
+    `start` and `end`; besides, as wanted, `facts`, `id` and `half`. `document` is an id, or its end after `#` or `/`
+    where one document alone has it.
 
     Raises:
         DataError: a line is no such object, its document is not there, or its quote is not there exactly once.
@@ -58,12 +62,23 @@ def read_questions(path: Path, /, *, documents: Mapping[str, Document]) -> list[
 
 
 def halves(questions: Sequence[Question], /, *, seed: int) -> tuple[list[Question], list[Question]]:
-    """Two halves of about one size, for development and for testing; the questions of a document stay together."""
+    """Two halves of about one size, for development and for testing; the questions of a document stay together.
+
+    Raises:
+        DataError: a document is said to belong to both.
+    """
     sizes = Counter(one.document for one in questions)
     order = sorted(sizes, key=lambda name: sha256(f"{seed}:{name}".encode()).hexdigest())
-    held: tuple[set[str], set[str]] = (set(), set())
-    counts = [0, 0]
+    held = tuple({one.document for one in questions if one.half == half} for half in HALVES)
+    if both := sorted(held[0] & held[1]):
+        raise DataError(
+            f"questions on '{both[0]}' are said to be in both halves",
+            hint="the questions of a document stay together: give all of them one 'half'",
+        )
+    counts = [sum(sizes[name] for name in half) for half in held]
     for name in order:
+        if name in held[0] | held[1]:
+            continue
         smaller = 0 if counts[0] <= counts[1] else 1
         held[smaller].add(name)
         counts[smaller] += sizes[name]
@@ -99,8 +114,11 @@ def _question(
     facts = row.get("facts", [])
     if not isinstance(facts, list) or not all(isinstance(fact, str) and fact.strip() for fact in facts):
         raise DataError(f"{where}: 'facts' is no list of texts", hint=f"for example {_EXAMPLE}")
+    half = row.get("half")
+    if half not in (None, *HALVES):
+        raise DataError(f"{where}: 'half' is {half!r}, and may be 'development' or 'test'", hint="or leave it out")
     spans = _spans(row, document, where)
-    return Question(str(row.get("id", fallback)), row["question"], document.id, spans, tuple(facts))
+    return Question(str(row.get("id", fallback)), row["question"], document.id, spans, tuple(facts), half=half)
 
 
 def _spans(row: Mapping[str, Any], document: Document, where: str) -> tuple[tuple[int, int], ...]:

@@ -33,12 +33,21 @@ def gather(
     """
     by_hand = _by_hand(config, documents, context)
     made = _made(config, documents, context) if config.made == "on" else []
-    made += written_by_model(config.by_model, documents, index, context) if config.by_model else []
-    kept = [*by_hand, *_found_again(made, index, config, documents, context)]
-    first, _ = written.halves(kept, seed=context.seed_for("halves"))
-    development, copies = {one.id for one in first}, Occurrences(list(documents.values()))
-    halves = ("development" if one.id in development else "test" for one in kept)
-    return [replace(_placed(one, documents, copies), half=half) for one, half in zip(kept, halves, strict=True)]  # type: ignore[arg-type]
+    asked = written_by_model(config.by_model, documents, index, context) if config.by_model else []
+    development = _development([*by_hand, *made], asked, seed=context.seed_for("halves"))
+    kept = [*by_hand, *_found_again([*made, *asked], index, config, documents, context)]
+    copies = Occurrences(list(documents.values()))
+    return [
+        replace(_placed(one, documents, copies), half="development" if one.document in development else "test")
+        for one in kept
+    ]
+
+
+def _development(first: Sequence[written.Question], later: Sequence[written.Question], *, seed: int) -> frozenset[str]:
+    """The documents of the development half: the same whatever the search finds, or a model asks."""
+    known = {one.document for one in first}
+    sides = (first, [one for one in later if one.document not in known])
+    return frozenset(one.document for side in sides for one in written.halves(side, seed=seed)[0])
 
 
 def chosen_by(questions: Sequence[Question], /) -> str:

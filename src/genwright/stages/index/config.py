@@ -136,7 +136,7 @@ def _digests(path: str, root: Path) -> list[list[str]]:
 STAGE = StageSpec(
     name="index",
     order=42,
-    version="3",
+    version="4",
     config=IndexConfig,
     run="genwright.stages.index.run:run",
     inputs=("dataset",),

@@ -28,18 +28,20 @@ def extraction(asked: Sequence[Asked], /) -> Logistic:
     """
     # Spans of a whole section say little of the sentence; they are used where nothing narrower is there.
     narrow = [one for one in asked if any(end - start <= SHORT_SPAN for _, start, end in one.question.spans)]
-    rows, labels = [], []
-    for one in narrow or asked:
-        held = [_within(one.question, candidate, one) for candidate in one.candidates]
-        if any(held):
-            rows += [candidate.signals for candidate in one.candidates]
-            labels += held
-    if not rows:
+    sets = [
+        (
+            np.array([extract.chosen_by(candidate) for candidate in one.candidates]),
+            np.array([float(_within(one.question, candidate, one)) for candidate in one.candidates]),
+        )
+        for one in narrow or asked
+        if one.candidates
+    ]
+    if not any(labels.any() for _, labels in sets):
         raise DataError(
             "no development question finds its answer, so nothing can be calibrated",
             hint="look at index.questions: are there questions on these documents?",
         )
-    return Logistic.fit(extract.SIGNALS, np.array(rows), np.array(labels, dtype=float), strength=0.3, balanced=True)
+    return Logistic.fit_choice(extract.CHOSEN_BY, sets, penalty=0.1)
 
 
 def _within(question: Question, candidate: extract.Candidate, one: Asked) -> bool:

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from genwright.systems.grounded.extract import SIGNALS as OF_SENTENCES
 from genwright.systems.grounded.extract import Candidate
 from genwright.systems.grounded.words import content
-from genwright.systems.retrieval.passage import Passage, Retrieved
+from genwright.systems.retrieval.passage import Retrieved
 
 Floats = NDArray[np.float64]
 
 SIGNALS = ("best_cosine", "bm25_per_word", "words_found", "together", "words_in_heading", "sentence_cosine")
 READ = 3
+COSINE = OF_SENTENCES.index("cosine")
 
 
 def signals(retrieved: Retrieved, found: Sequence[Candidate], /) -> Floats:
@@ -25,7 +27,7 @@ def signals(retrieved: Retrieved, found: Sequence[Candidate], /) -> Floats:
     """
     wanted = content(retrieved.query)
     size = max(len(wanted), 1)
-    shares = [len(wanted & content(_whole(one))) / size for one in retrieved.passages]
+    shares = [len(wanted & content(one.whole)) / size for one in retrieved.passages]
     best = retrieved.passages[0] if retrieved.passages else None
     heading = content(" ".join((best.title, *best.path))) if best else frozenset()
     both = (share * (one.cosine or 0.0) for share, one in zip(shares, retrieved.passages, strict=True))
@@ -36,11 +38,7 @@ def signals(retrieved: Retrieved, found: Sequence[Candidate], /) -> Floats:
             max(shares[:READ], default=0.0),
             max(both, default=0.0),
             len(wanted & heading) / size,
-            max((one.signals[0] for one in found), default=0.0),
+            max((one.signals[COSINE] for one in found), default=0.0),
         ],
         dtype=np.float64,
     )
-
-
-def _whole(passage: Passage) -> str:
-    return " ".join((passage.title, *passage.path, passage.text))

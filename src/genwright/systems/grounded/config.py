@@ -19,7 +19,7 @@ class AnsweringConfig(Config):
 
     passages: int = Field(default=6, ge=1, le=100)
     max_words: int = Field(default=45, ge=5, le=1000)
-    least: float = Field(default=0.3, ge=0.0, le=1.0)
+    least: float = Field(default=0.05, ge=0.0, le=1.0)
     budget_tokens: int = Field(default=600, ge=50, le=1_000_000)
     max_tokens: int = Field(default=80, ge=1, le=100_000)
     marked: Literal["on", "off"] = "off"

@@ -26,7 +26,7 @@ class Grounding(Config):
 
     answering: AnsweringConfig = AnsweringConfig()
     generator: Prompt | None = None
-    extraction: Logistic = Logistic.flat(extract.SIGNALS)
+    extraction: Logistic = Logistic.flat(extract.CHOSEN_BY)
     support: Logistic = Logistic.flat(support.SIGNALS)
     confidence: Logistic = Logistic.flat(confidence.SIGNALS)
     support_threshold: float = Field(default=0.5, ge=0.0, le=1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +55,36 @@ class Logistic(Config):
         means, scales = rows.mean(axis=0), np.maximum(rows.std(axis=0), LEAST_SCALE)
         model = LogisticRegression(C=strength, class_weight="balanced" if balanced else None, max_iter=1000, tol=1e-8)
         model.fit((rows - means) / scales, wanted)
-        rounded = [tuple(round(float(value), 9) for value in part) for part in (means, scales, model.coef_[0])]
-        return cls(
-            signals=tuple(signals), means=rounded[0], scales=rounded[1], weights=rounded[2],
-            bias=round(float(model.intercept_[0]), 9),
-        )  # fmt: skip
+        return cls._rounded(signals, means, scales, model.coef_[0], float(model.intercept_[0]))
+
+    @classmethod
+    def fit_choice(cls, signals: Sequence[str], sets: Sequence[tuple[Floats, Floats]], /, *, penalty: float) -> Self:
+        """Weights by which the row labelled 1 is chosen among those of its set (n, signals), with an L2 `penalty`.
+
+        Where several are labelled, any of them will do. The bias makes P(yes) the share of rows that are labelled, so
+        that probabilities compare across sets. Source: the conditional logit of McFadden, 1974.
+
+        Raises:
+            DataError: no set has a row with label 1 and another without.
+        """
+        from scipy.optimize import brentq, minimize  # type: ignore[import-untyped]
+
+        told = [(rows, labels > 0) for rows, labels in sets if 0 < int((labels > 0).sum()) < len(labels)]
+        if not told:
+            raise DataError("calibration needs examples that hold and examples that do not", hint="add questions")
+        everything = np.concatenate([rows for rows, _ in told])
+        means, scales = everything.mean(axis=0), np.maximum(everything.std(axis=0), LEAST_SCALE)
+        standard = [((rows - means) / scales, held) for rows, held in told]
+        found = minimize(_choice_loss, np.zeros(len(means)), args=(standard, penalty), jac=True, method="L-BFGS-B")
+        worth = np.concatenate([rows @ found.x for rows, _ in standard])
+        share = float(np.concatenate([held for _, held in standard]).mean())
+        bias = brentq(lambda bias: float(_yes(worth + bias).mean()) - share, -100.0, 100.0)
+        return cls._rounded(signals, means, scales, found.x, bias)
+
+    @classmethod
+    def _rounded(cls, signals: Sequence[str], means: Floats, scales: Floats, weights: Floats, bias: float) -> Self:
+        parts = [tuple(round(float(value), 9) for value in part) for part in (means, scales, weights)]
+        return cls(signals=tuple(signals), means=parts[0], scales=parts[1], weights=parts[2], bias=round(bias, 9))
 
     def logits(self, rows: Floats, /) -> Floats:
         """Log-odds of each row (n, signals)."""
@@ -68,4 +93,20 @@ class Logistic(Config):
 
     def probabilities(self, rows: Floats, /) -> Floats:
         """P(yes) of each row (n, signals)."""
-        return np.asarray(1.0 / (1.0 + np.exp(-self.logits(rows))))
+        return _yes(self.logits(rows))
+
+
+def _yes(logits: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)))
+
+
+def _choice_loss(weights: Floats, sets: Sequence[tuple[Floats, Any]], penalty: float) -> tuple[float, Floats]:
+    """Mean -log P(a labelled row is chosen) with its penalty, and the gradient."""
+    loss, slope = penalty / 2 * float(weights @ weights), penalty * weights
+    for rows, held in sets:
+        worth = rows @ weights
+        chances = np.exp(worth - worth.max())
+        chosen, right = chances / chances.sum(), np.where(held, chances, 0.0)
+        loss -= float(np.log(right.sum() / chances.sum())) / len(sets)
+        slope = slope + rows.T @ (chosen - right / right.sum()) / len(sets)
+    return loss, slope

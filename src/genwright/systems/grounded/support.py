@@ -39,7 +39,7 @@ class Supported:
 
 def signals(claim: str, windows: Sequence[str], cosines: Floats, /) -> Floats:
     """One row of `SIGNALS` per window."""
-    wanted, names = content(claim), _names(claim)
+    wanted, names = content(claim), names_in(claim)
     rows = []
     for window, cosine in zip(windows, cosines, strict=True):
         held = content(window)
@@ -47,7 +47,7 @@ def signals(claim: str, windows: Sequence[str], cosines: Floats, /) -> Floats:
         rows.append(
             [
                 1.0 - missing / len(wanted) if wanted else 0.0,
-                float(len(names - _names(window) - _plain(window))),
+                float(len(names - names_in(window) - _plain(window))),
                 float(cosine),
                 float(_polarity(claim) != _polarity(window)),
                 float(min(missing, 6)),
@@ -56,7 +56,7 @@ def signals(claim: str, windows: Sequence[str], cosines: Floats, /) -> Floats:
     return np.array(rows, dtype=np.float64).reshape(-1, len(SIGNALS))
 
 
-def _names(text: str) -> set[str]:
+def names_in(text: str, /) -> set[str]:
     """Identifiers and numbers, without marks around them."""
     found = {one.strip("`").rstrip("()") for one in NAME.findall(text)}
     return {one.lower() for one in found if one} | {one.replace(",", "") for one in NUMBER.findall(text)}

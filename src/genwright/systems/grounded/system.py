@@ -153,7 +153,7 @@ class GroundedSystem:
         documents, blocks = self._read(retrieved.passages)
         return extract.candidates(
             retrieved.query, retrieved.passages, documents=documents, blocks=blocks,
-            embed=self.index.encoder.embed, max_words=self.grounding.answering.max_words,
+            embed=self.index.encoder.embed, max_words=self.grounding.answering.max_words, rerank=self.index.rerank,
         )  # fmt: skip
 
     def sure(self, retrieved: Retrieved, found: Sequence[extract.Candidate], /) -> float:

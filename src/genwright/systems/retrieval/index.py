@@ -209,9 +209,9 @@ class Index:
             passages = self._passages(ranked, dict(dense), dict(bm25), k)
         with clock.part("match"):
             passages = self._again(passages, self._late_depth, "matched", lambda texts: self._nearness(text, texts))
-        if self._rerank is not None and self._rerank_depth:
+        if self.rerank is not None:
             with clock.part("rerank"):
-                passages = self._again(passages, self._rerank_depth, "reranked", partial(self._rerank, text))
+                passages = self._again(passages, self._rerank_depth, "reranked", partial(self.rerank, text))
         if self._likely is not None and self._likelihood_depth:
             with clock.part("likelihood"):
                 passages = self._again(passages, self._likelihood_depth, "likelihood", partial(self._likely, text))
@@ -292,6 +292,11 @@ class Index:
         return found
 
     @property
+    def rerank(self) -> Reranker | None:
+        """What reads passages again, where the search asks it."""
+        return self._rerank if self.config.rerank == "on" else None
+
+    @property
     def _late_depth(self) -> int:
         return self.config.late_depth if self.config.late_interaction == "on" else 0
 
@@ -304,12 +309,12 @@ class Index:
         return self.config.join_depth if self.config.join_characters else 0
 
     @property
-    def _likelihood_depth(self) -> int:
-        return self.config.likelihood_depth if self.config.likelihood == "on" else 0
-
-    @property
     def _rerank_depth(self) -> int:
         return self.config.rerank_depth if self.config.rerank == "on" else 0
+
+    @property
+    def _likelihood_depth(self) -> int:
+        return self.config.likelihood_depth if self.config.likelihood == "on" else 0
 
     def _again(self, found: list[Passage], depth: int, name: str, look: Reader) -> list[Passage]:
         """The first passages in the order of their scores with what a second look says of each; scores only grow.

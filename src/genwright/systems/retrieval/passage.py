@@ -38,6 +38,11 @@ class Passage:
     likelihood: float | None = None
     reranked: float | None = None
 
+    @property
+    def whole(self) -> str:
+        """The text behind the title and the headings above it."""
+        return " ".join((self.title, *self.path, self.text))
+
 
 @dataclass(frozen=True)
 class Retrieved:

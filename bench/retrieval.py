@@ -270,7 +270,7 @@ def main() -> None:
     kilobytes = sum(len(page.text.encode()) for page in pages.values()) / 1000
     _, test = split(pages)
     late = SearchConfig(late_interaction="on")
-    again = late.model_copy(update={"rerank": "on"})
+    again = SearchConfig(late_interaction="on", late_depth=50, rerank="on")
     likely, rerank = smollm2(), load_reranker(encoder_folder(MPNET, MPNET_SHA256))
     on = {"likelihood": "on"}
     read = {

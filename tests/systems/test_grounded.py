@@ -265,6 +265,86 @@ def test_a_calibration_learns_the_signal_that_matters() -> None:
         Logistic.fit(("a", "b"), rows, np.ones(200), balanced=True)
 
 
+def test_choosing_among_two_is_a_regression_on_their_differences() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    sets = []
+    for _ in range(200):  # what all rows of a set share says nothing, however much it varies between sets
+        rows = np.column_stack([rng.normal(size=2), np.full(2, 5 * rng.normal())])
+        sets.append((rows, np.eye(2)[int(rng.random() < 1 / (1 + np.exp(2 * (rows[0, 0] - rows[1, 0]))))]))
+    found = Logistic.fit_choice(("tells", "shared"), sets, penalty=0.05)
+    scaled = [((rows - found.means) / found.scales, labels) for rows, labels in sets]
+    apart = np.array([labels @ rows - (1 - labels) @ rows for rows, labels in scaled])
+    both, wanted = np.concatenate([apart, -apart]), np.repeat([1, 0], len(apart))
+    oracle = LogisticRegression(C=1 / (len(both) * 0.05), fit_intercept=False, tol=1e-10).fit(both, wanted)
+    np.testing.assert_allclose(found.weights, oracle.coef_[0], atol=2e-4)
+    assert found.probabilities(np.concatenate([rows for rows, _ in sets])).mean() == pytest.approx(0.5, abs=1e-6)
+    with pytest.raises(DataError, match="needs examples that hold"):
+        Logistic.fit_choice(("tells", "shared"), [(np.zeros((2, 2)), np.zeros(2))], penalty=0.1)
+
+
+def test_any_of_several_right_sentences_will_do() -> None:
+    rng = np.random.default_rng(1)
+    sets = [(rows, (rows[:, 0] > 0.8).astype(float)) for rows in rng.normal(size=(80, 6, 2))]
+    found = Logistic.fit_choice(("tells", "noise"), sets, penalty=0.01)
+    assert found.weights[0] > 1.0 and abs(found.weights[1]) < 0.3
+    told = [labels for _, labels in sets if 0 < labels.sum() < 6]
+    rows = np.concatenate([rows for rows, labels in sets if 0 < labels.sum() < 6])
+    assert found.probabilities(rows).mean() == pytest.approx(np.mean(told), abs=1e-6)
+
+
+def signals_of(system, question: str, **more) -> dict[str, dict[str, float]]:
+    retrieved = system.index.search(question, k=4)
+    documents, blocked = system._read(retrieved.passages)
+    found = extract.candidates(
+        question, retrieved.passages, documents=documents, blocks=blocked, embed=WordEncoder().embed, max_words=12,
+        **more,
+    )  # fmt: skip
+    return {one.text: dict(zip(extract.SIGNALS, one.signals, strict=True)) for one in found}
+
+
+def test_what_speaks_for_a_sentence(system) -> None:
+    found = signals_of(system, "Which cat sleeps 15 hours?")
+    first = found["A cat sleeps for 15 hours a day."]
+    assert first["words_found"] == 1.0 and first["rare_words"] == pytest.approx(1.0)
+    kittens = found["Kittens sleep more, e.g. 20 hours."]
+    assert 0.0 < kittens["rare_words"] < kittens["words_found"], "many sentences have what it has"
+    assert kittens["new_names"] > 0.0 and kittens["name_asked"] == 1.0, "20 is new, and the question asks which"
+    assert first["new_names"] == first["name_asked"] == 0.0, "15 was in the question"
+    assert signals_of(system, "Why do kittens sleep?")["Kittens sleep more, e.g. 20 hours."]["name_asked"] == 0.0
+    assert (
+        max(one["passage_score"] for one in found.values()) == 0.0 > min(one["passage_score"] for one in found.values())
+    )
+    assert {one["reranked"] for one in found.values()} == {0.0}
+
+
+def test_a_reranker_reads_the_nearest_sentences(system, monkeypatch) -> None:
+    monkeypatch.setattr(extract, "UNITS_RERANKED", 2)
+    asked = []
+
+    def rerank(question, texts):
+        asked.extend(texts)
+        return [0.25 + 0.5 * ("onions" in text) for text in texts]
+
+    found = signals_of(system, "May a cat eat onions?", rerank=rerank)
+    assert len(asked) == 2 and len(found) > 2 and any("must not eat onions" in text for text in asked)
+    assert all(text.startswith(("Food: ", "Sleep: ")) for text in asked), "below their headings"
+    best = {text for text, one in found.items() if one["reranked"] == 0.0}
+    assert best == {"A cat must not eat onions, because they are poisonous."}
+    assert {one["reranked"] for text, one in found.items() if text not in best} == {-0.5}
+
+
+def test_a_system_of_before_chooses_by_its_own_signals(system) -> None:
+    before = extract.SIGNALS[:10]
+    assert set(extract.LEFT_OUT) < set(before) and not set(extract.LEFT_OUT) & set(extract.CHOSEN_BY)
+    found = system.candidates(system.index.search("How long does a cat sleep?", k=4))
+    (chosen,) = extract.choose(found, weighted(before, words_found=9.0), max_words=8, least=0.9)
+    assert chosen.text == "A cat sleeps for 15 hours a day."
+    (other,) = extract.choose(found, weighted(before, words_found=-9.0), max_words=8, least=0.9)
+    assert other.text != chosen.text
+
+
 def test_manifests_of_grounded_systems_name_their_generator() -> None:
     generator = Manifest(backend="gguf", model="1" * 64, codec="2" * 64)
     manifest = GroundedManifest(index=DIGEST, encoder=DIGEST, grounding=DIGEST, generator=generator)

@@ -45,7 +45,7 @@ class SearchConfig(Config):
     late_depth: int = Field(default=20, ge=1, le=1000)
     late_weight: float = Field(default=1.5, ge=0.0)
     rerank: Literal["on", "off"] = "off"
-    rerank_depth: int = Field(default=30, ge=1, le=1000)
+    rerank_depth: int = Field(default=50, ge=1, le=1000)
     rerank_weight: float = Field(default=3.0, ge=0.0)
     likelihood: Literal["on", "off"] = "off"
     likelihood_depth: int = Field(default=10, ge=1, le=1000)

@@ -52,9 +52,11 @@ def test_a_question_leaves_half_of_the_window_to_the_text(tmp_path, in_float32):
     assert rerank(long, ["w51 w52"]) == rerank(" ".join(WORDS[:8]), ["w51 w52"]) != rerank(long, ["w53 w54"])
 
 
-def test_a_text_has_the_same_number_in_any_company(tmp_path):
+def test_a_text_has_the_same_number_in_any_company(tmp_path, capfd):
     write_cross_encoder(tmp_path)
+    capfd.readouterr()
     rerank = load_reranker(tmp_path)
+    assert capfd.readouterr().err == "", "the library's progress is not shown"
     apart = [rerank(QUESTION, [text])[0] for text in TEXTS]
     np.testing.assert_allclose(rerank(QUESTION, TEXTS * 3)[: len(TEXTS)], apart, atol=1e-2)  # bfloat16 where it is fast
 

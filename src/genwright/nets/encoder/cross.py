@@ -11,7 +11,7 @@ import torch
 from tokenizers import Encoding
 from torch import Tensor
 
-from genwright.core import CapabilityError
+from genwright.core import CapabilityError, DataError
 from genwright.nets.encoder.layout import EncoderLayout, read_layout
 from genwright.nets.encoder.other import pretrained
 from genwright.nets.encoder.sentence import batches, read_tokenizer
@@ -19,7 +19,7 @@ from genwright.nets.precision import fast_precision
 
 
 class CrossEncoder:
-    """How well texts answer a question, 0 to 1. A text's number is the same whatever is read beside it.
+    """How well texts answer a question, 0 to 1. But for rounding, what is read beside a text does not matter.
 
     What does not fit into the window of a question with its text is cut off the text.
     """
@@ -28,12 +28,32 @@ class CrossEncoder:
         self._window, self._device = layout.window_tokens, device
         self._tokenizer = read_tokenizer(layout)
         dtype = getattr(torch, fast_precision(device))
-        self._model = pretrained("AutoModelForSequenceClassification", layout, dtype=dtype, device=device)
+        self._model, missing = pretrained("AutoModelForSequenceClassification", layout, dtype=dtype, device=device)
+        if missing:
+            raise DataError(
+                f"{layout.folder} has no weights for {', '.join(sorted(missing))}",
+                hint="give a cross-encoder that was trained as one",
+            )
         if self._model.config.num_labels != 1:
             raise CapabilityError(
                 f"{layout.folder} tells {self._model.config.num_labels} classes apart, and a reranker gives one number",
                 hint="choose a cross-encoder with one output",
             )
+
+        num_special = self._tokenizer.num_special_tokens_to_add(True)
+        if num_special < self._tokenizer.num_special_tokens_to_add(False):
+            raise CapabilityError(
+                f"the tokenizer in {layout.folder} does not say how two texts are put together",
+                hint="save the cross-encoder with the tokenizer that it was trained with",
+            )
+        self._room = self._window - num_special
+        if self._room < 2:
+            raise CapabilityError(
+                f"{layout.folder} reads {self._window} tokens, {num_special} of them its own: no question fits in",
+                hint="look at model_max_length in its tokenizer_config.json",
+            )
+        if self._model.config.pad_token_id is None:
+            self._model.config.pad_token_id = 0  # texts of one length go together, so nothing is padded
 
     @classmethod
     def load(cls, folder: Path, /, *, device: str = "cpu") -> Self:
@@ -59,9 +79,8 @@ class CrossEncoder:
 
     def _pair(self, question: str, text: str) -> Encoding:
         asked, read = (self._tokenizer.encode(one, add_special_tokens=False) for one in (question, text))
-        room = self._window - self._tokenizer.num_special_tokens_to_add(True)
-        asked.truncate(room // 2)
-        read.truncate(room - len(asked.ids))
+        asked.truncate(self._room // 2)
+        read.truncate(self._room - len(asked.ids))
         pair: Encoding = self._tokenizer.post_process(asked, read)
         return pair
 

@@ -49,7 +49,10 @@ def read_layout(folder: Path, /) -> EncoderLayout:
     """
     if (folder / DESCRIPTION).is_file():
         found = _json(folder / DESCRIPTION)
-        return _checked(EncoderLayout(folder=folder, **{k: v for k, v in found.items() if k != "format"}))
+        try:
+            return _checked(EncoderLayout(folder=folder, **{k: v for k, v in found.items() if k != "format"}))
+        except TypeError as error:
+            raise DataError(f"{folder / DESCRIPTION} is none of this project's ({error})") from None
     modules = [(one["path"], str(one["type"]).rpartition(".")[2]) for one in _json(folder / "modules.json", default=[])]
     _refuse_other_modules(modules, folder)
     net = folder / next((path for path, kind in modules if kind == NET), "")
@@ -78,8 +81,9 @@ def _checked(layout: EncoderLayout) -> EncoderLayout:
             f"{layout.folder} holds no safetensors",
             hint="convert pickled weights (.bin, .pt) to safetensors elsewhere; they are not read here",
         )
-    if not (layout.folder / TOKENIZER).is_file():
-        raise DataError(f"{layout.folder} holds no {TOKENIZER}", hint="save it with a fast tokenizer")
+    for name in (CONFIG, TOKENIZER):
+        if not (layout.folder / name).is_file():
+            raise DataError(f"{layout.folder} holds no {name}", hint="save it with a fast tokenizer")
     return layout
 
 
@@ -127,9 +131,22 @@ def _refuse_other_modules(modules: list[tuple[str, str]], folder: Path) -> None:
         )
 
 
+def read_config(layout: EncoderLayout, /) -> dict[str, Any]:
+    """The settings of its net, as the library wrote them.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    found: dict[str, Any] = _json(layout.folder / CONFIG)
+    return found
+
+
 def _json(path: Path, *, default: Any = None) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        found = json.loads(path.read_bytes())
+        if not isinstance(found, list if path.name == "modules.json" else dict):
+            raise ValueError("it holds something else")
+        return found
     except FileNotFoundError:
         if default is not None:
             return default

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from genwright.core import ClaimDraft, Derivation
 from genwright.systems.grounded.cases import HOLDS
 
-SECONDS = ("embed", "bm25", "dense", "fuse", "read", "sentences", "extract", "generate", "check")
+SEARCH = ("embed", "bm25", "dense", "fuse", "read", "match", "rerank", "likelihood")
+SECONDS = (*SEARCH, "sentences", "extract", "generate", "check")
 
 
 def answer_claims(config: Any, /, *, with_model: bool) -> list[ClaimDraft]:
@@ -50,10 +52,12 @@ def answer_claims(config: Any, /, *, with_model: bool) -> list[ClaimDraft]:
     return found
 
 
-def check_claims(config: Any, /) -> list[ClaimDraft]:
-    """How well the support check tells true sentences from each kind of false one."""
+def check_claims(config: Any, kinds: Collection[str], /) -> list[ClaimDraft]:
+    """How well the support check tells true sentences from each kind of false one that there is."""
     found = []
     for kind, holds in HOLDS.items():
+        if kind not in kinds:
+            continue
         label = kind.replace("-", " ")
         if not holds:
             derivation = Derivation(

@@ -67,7 +67,7 @@ def check(configs: Mapping[str, Config], modality: str) -> None:
 STAGE = StageSpec(
     name="answer",
     order=55,
-    version="1",
+    version="2",
     config=AnswerConfig,
     run="genwright.stages.answer.run:run",
     inputs=("dataset", "index", "encoder", "questions"),
@@ -81,7 +81,7 @@ STAGE = StageSpec(
         "samples": "samples",
         "answer_costs": "scores",
     },
-    libraries=("torch", "numpy", "scikit-learn", "tokenizers"),
+    libraries=("torch", "numpy", "scipy", "scikit-learn", "tokenizers"),
     check="genwright.stages.answer.config:check",
     device_bound=True,
     extra="rag",

@@ -56,7 +56,7 @@ def run(config: AnswerConfig, context: Context, /) -> StageResult:
         {slot: Produced(kind, context.scratch / slot) for slot, kind in STAGE.outputs.items()},
         [
             *claims.answer_claims(config, with_model=best.grounding.generator is not None),
-            *claims.check_claims(config),
+            *claims.check_claims(config, {case.kind for case in cases["test"]}),
             *claims.development_claims([way.name for way in ways], best.name),
             *claims.cost_claims(parts),
         ],
@@ -75,7 +75,10 @@ def _halves(most: int, context: Context) -> tuple[list[Question], list[Question]
     for half in ("development", "test"):
         questions = [one for one in found if one.half == half]
         if not questions:
-            raise DataError(f"the {half} half of the questions is empty", hint="add questions: index.questions")
+            raise DataError(
+                f"the {half} half of the questions is empty",
+                hint="add questions (index.questions), or change the 'half' that they name",
+            )
         order = np.random.default_rng(context.seed_for(f"{half} questions")).permutation(len(questions))
         halves.append([questions[at] for at in sorted(order[:most].tolist())])
     return halves[0], halves[1]

@@ -118,7 +118,7 @@ def fingerprint(config: IndexConfig, root: Path) -> str:
         GenwrightError: a path names nothing, or steps out of the project.
     """
     found = [_identity(config.encoder, root), [_digests(path, root) for path in config.questions.files]]
-    if config.reranker is not None:
+    if config.reranker is not None and config.search.rerank == "on":
         found.append(_identity(config.reranker, root))
     return json_digest(found)
 

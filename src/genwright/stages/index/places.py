@@ -28,7 +28,7 @@ def model_folder(config: ModelFilesConfig, /, *, name: str, root: Path, progress
         if folders:
             return folders[0]
     raise DataError(
-        f"index.{name}.path '{config.path}' holds no encoder: a folder with config.json, tokenizer.json and "
+        f"index.{name}.path '{config.path}' holds no {name}: a folder with config.json, tokenizer.json and "
         f"safetensors is needed",
         hint="give a folder of sentence-transformers",
     )

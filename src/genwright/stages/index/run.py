@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from genwright.core import Context, Produced, StageResult
+from genwright.core import Context, GenwrightError, Produced, StageResult
 from genwright.measure import write_scores
 from genwright.nets.encoder import Encoder, load_encoder, read_layout, save_encoder
 from genwright.stages.index import claims
@@ -26,11 +26,10 @@ from genwright.systems.retrieval.questions import Question, write_questions
 from genwright.systems.retrieval.reranking import FOLDER, load_reranker
 from genwright.systems.retrieval.snapshot import NAME
 
-ALONE = {
-    "late_interaction": "off",
-    "rerank": "off",
-    "likelihood": "off",
-}  # what is compared with is each search by itself
+# Enough to see whether a question is a question.
+CHEAP = {"rerank": "off", "likelihood": "off"}
+# What is compared with is each search by itself.
+ALONE = {"late_interaction": "off", **CHEAP}
 CONTENT = ("id", "group", "chunks", "truncated_tokens", "flagged_chunks")
 
 
@@ -54,9 +53,7 @@ def run(config: IndexConfig, context: Context, /) -> StageResult:
     ways = ways_of(config)
     models = {"likely": _likely(config, context), "rerank": _reranker(config, context)}
     built = _build(ways, encoder, context)
-    cheap = ways[0].search.model_copy(
-        update={"rerank": "off", "likelihood": "off"}
-    )  # enough to see whether a question is a question
+    cheap = ways[0].search.model_copy(update=CHEAP)
     first = opened(built[ways[0].chunk].folder, cheap, encoder=encoder, context=context)
     documents = {one.id: one for one in read_documents(context.inputs["dataset"].path)}
     questions = gather(config.questions, documents, first, context)
@@ -85,10 +82,14 @@ def _reranker(config: IndexConfig, context: Context) -> Reranker | None:
     if config.reranker is None or config.search.rerank == "off":
         return None
     place = model_folder(config.reranker, name="reranker", root=context.root, progress=context.progress)
+    try:
+        found = load_reranker(place, device=context.device)
+    except GenwrightError as error:
+        raise type(error)(f"index.reranker.path: {error.message}", hint=error.hint) from None
     folder = context.scratch / "encoder" / FOLDER
     folder.mkdir()
     save_encoder(read_layout(place), folder)
-    return load_reranker(folder, device=context.device)
+    return found
 
 
 def _likely(config: IndexConfig, context: Context) -> Reranker | None:

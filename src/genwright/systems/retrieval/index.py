@@ -208,7 +208,8 @@ class Index:
         with clock.part("read"):
             passages = self._passages(ranked, dict(dense), dict(bm25), k)
         with clock.part("match"):
-            passages = self._again(passages, self._late_depth, "matched", lambda texts: self._nearness(text, texts))
+            if self.late is not None:
+                passages = self._again(passages, self._late_depth, "matched", partial(self.late.scores, text))
         if self.rerank is not None:
             with clock.part("rerank"):
                 passages = self._again(passages, self._rerank_depth, "reranked", partial(self.rerank, text))
@@ -299,10 +300,6 @@ class Index:
     @property
     def _late_depth(self) -> int:
         return self.config.late_depth if self.config.late_interaction == "on" else 0
-
-    def _nearness(self, query: str, texts: Sequence[str]) -> list[float]:
-        assert self.late is not None, "there is an encoder where its tokens are asked"
-        return [match.score for match in self.late.match(query, texts)]
 
     @property
     def _join_depth(self) -> int:

@@ -50,6 +50,10 @@ class LateInteraction:
         found = self._vectors(texts)
         return [Matched(words @ one.vectors.astype(np.float32).T) for one in found]
 
+    def scores(self, question: str, texts: Sequence[str], /) -> list[float]:
+        """The MaxSim of each text."""
+        return [match.score for match in self.match(question, texts)]
+
     def _words(self, question: str) -> Matrix:
         (one,) = self._encoder.tokens([question], role="query")
         words = [any(letter.isalnum() for letter in question[start:end]) for start, end in one.spans]

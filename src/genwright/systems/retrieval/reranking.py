@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from genwright.core import load_reference
-from genwright.nets.encoder.layout import CONFIG, read_layout
+from genwright.nets.encoder.layout import read_config, read_layout
 from genwright.nets.encoder.load import load_encoder
 from genwright.systems.retrieval.index import Reranker
 from genwright.systems.retrieval.late import LateInteraction
@@ -27,12 +25,7 @@ def load_reranker(folder: Path, /, *, device: str = "cpu") -> Reranker:
         cross = load_reference("genwright.nets.encoder.cross:CrossEncoder", extra="train")
         found: Reranker = cross.load(folder, device=device)
         return found
-    late = LateInteraction(load_encoder(folder, device=device))
-
-    def nearness(query: str, texts: Sequence[str], /) -> list[float]:
-        return [match.score for match in late.match(query, texts)]
-
-    return nearness
+    return LateInteraction(load_encoder(folder, device=device)).scores
 
 
 def is_cross_encoder(folder: Path, /) -> bool:
@@ -41,5 +34,5 @@ def is_cross_encoder(folder: Path, /) -> bool:
     Raises:
         DataError: files are missing or broken.
     """
-    config = json.loads((read_layout(folder).folder / CONFIG).read_bytes())
-    return any(name.endswith("ForSequenceClassification") for name in config.get("architectures") or ())
+    architectures = read_config(read_layout(folder)).get("architectures") or ()
+    return any(name.endswith("ForSequenceClassification") for name in architectures)

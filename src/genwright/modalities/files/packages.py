@@ -118,13 +118,13 @@ def _folder(address: Address, source: FilesConfig) -> Path:
 def _downloaded(address: Address, source: FilesConfig) -> Package:
     def fetched(folder: Path) -> Path:
         if address.parts:
-            return joined(address, source, folder)
+            return _joined(address, source, folder)
         return download(address, sdist=source.sdist, folder=folder)
 
     return stored(_folder(address, source), fetched)
 
 
-def joined(address: Address, source: FilesConfig, folder: Path, /) -> Path:
+def _joined(address: Address, source: FilesConfig, folder: Path) -> Path:
     """The archive whose pieces lie in several packages, in an empty `folder`; the packages themselves are not kept.
 
     Raises:

@@ -48,16 +48,58 @@ def read_questions(path: Path, /, *, documents: Mapping[str, Document]) -> list[
     """
     names = _names(documents)
     found: list[Question] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error})", hint=f"a text file of lines such as {_EXAMPLE}") from None
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            found.append(_question(line, f"{path}:{number}", f"{path.stem}-{number}", documents, names))
+    for where, line in _lines(path, _EXAMPLE):
+        fallback = f"{path.stem}-{where.rpartition(':')[2]}"
+        found.append(_question(line, where, fallback, documents, names))
     repeated = [name for name, times in Counter(one.id for one in found).items() if times > 1]
     if repeated:
         raise DataError(f"{path}: two questions have the id '{repeated[0]}'", hint="give each its own")
+    return found
+
+
+def read_unanswerable(path: Path, /) -> list[tuple[str, Half]]:
+    """The questions of a JSONL file that no document answers, each with its half.
+
+    A line has `question`, and as wanted `half`; without it, lines take turns, the first is for development.
+
+    Raises:
+        DataError: a line is no such object.
+    """
+    found: list[tuple[str, Half]] = []
+    for where, line in _lines(path, '{"question": "..."}'):
+        row = _object(line, where, ("question",), '{"question": "..."}')
+        found.append((row["question"], _half(row, where) or HALVES[len(found) % 2]))
+    return found
+
+
+def _lines(path: Path, example: str) -> list[tuple[str, str]]:
+    """The lines that hold something, each with where it stands."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({error})", hint=f"a text file of lines such as {example}") from None
+    return [(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _object(line: str, where: str, fields: Sequence[str], example: str) -> dict[str, Any]:
+    """The object of a line, which has these texts."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is not JSON ({error})", hint=f"for example {example}") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{where} is no JSON object", hint=f"for example {example}")
+    for field in fields:
+        if not isinstance(row.get(field), str) or not row[field].strip():
+            raise DataError(f"{where}: '{field}' is missing or no text", hint=f"for example {example}")
+    return row
+
+
+def _half(row: Mapping[str, Any], where: str) -> Half | None:
+    half = row.get("half")
+    if half not in (None, *HALVES):
+        raise DataError(f"{where}: 'half' is {half!r}, and may be 'development' or 'test'", hint="or leave it out")
+    found: Half | None = half
     return found
 
 
@@ -96,15 +138,7 @@ def _names(documents: Mapping[str, Document]) -> dict[str, str]:
 def _question(
     line: str, where: str, fallback: str, documents: Mapping[str, Document], names: Mapping[str, str]
 ) -> Question:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is not JSON ({error})", hint=f"for example {_EXAMPLE}") from None
-    if not isinstance(row, dict):
-        raise DataError(f"{where} is no JSON object", hint=f"for example {_EXAMPLE}")
-    for field in ("question", "document"):
-        if not isinstance(row.get(field), str) or not row[field].strip():
-            raise DataError(f"{where}: '{field}' is missing or no text", hint=f"for example {_EXAMPLE}")
+    row = _object(line, where, ("question", "document"), _EXAMPLE)
     if row["document"] not in names:
         raise DataError(
             f"{where}: there is no document '{row['document']}', or several end so",
@@ -114,10 +148,7 @@ def _question(
     facts = row.get("facts", [])
     if not isinstance(facts, list) or not all(isinstance(fact, str) and fact.strip() for fact in facts):
         raise DataError(f"{where}: 'facts' is no list of texts", hint=f"for example {_EXAMPLE}")
-    half = row.get("half")
-    if half not in (None, *HALVES):
-        raise DataError(f"{where}: 'half' is {half!r}, and may be 'development' or 'test'", hint="or leave it out")
-    spans = _spans(row, document, where)
+    spans, half = _spans(row, document, where), _half(row, where)
     return Question(str(row.get("id", fallback)), row["question"], document.id, spans, tuple(facts), half=half)
 
 

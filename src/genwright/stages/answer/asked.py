@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from genwright.core import Context, Interrupted
+from genwright.modalities.document.questions import read_unanswerable
+from genwright.modalities.files.config import FilesConfig
+from genwright.modalities.files.sources import list_files
 from genwright.systems.grounded.extract import Candidate
 from genwright.systems.retrieval.passage import Retrieved, Span
-from genwright.systems.retrieval.questions import Question
+from genwright.systems.retrieval.questions import Half, Question
 
 AT_ONCE = 64
+ELSEWHERE = "elsewhere"
+"""The origin of questions that no document answers."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,28 @@ class Asked:
     removed: bool
     seconds: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def kind(self) -> str:
+        """Whether the documents answer it: `answerable`, `removed` or `elsewhere`."""
+        if self.question.origin == ELSEWHERE:
+            return ELSEWHERE
+        return "removed" if self.removed else "answerable"
+
+
+def elsewhere(paths: Sequence[str], half: Half, root: Path, /) -> list[Question]:
+    """The questions of that half that no document answers, each a group by itself.
+
+    Raises:
+        DataError: a file cannot be read, or a line is no question.
+    """
+    files = [file.path for path in paths for file in list_files(FilesConfig(path=path), root=root)]
+    told = [(f"{path.stem}-{n}", *one) for path in files for n, one in enumerate(read_unanswerable(path), 1)]
+    return [
+        Question(name, text, f"{ELSEWHERE}:{name}", (), origin=ELSEWHERE, half=half)
+        for name, text, own in told
+        if own == half
+    ]
+
 
 def ask(questions: Sequence[Question], system: Any, context: Context, /, *, removed: bool) -> list[Asked]:
     """What the system finds for each; with `removed`, as if the sections that answer were not there.
@@ -37,6 +65,8 @@ def ask(questions: Sequence[Question], system: Any, context: Context, /, *, remo
     """
     k = system.grounding.answering.passages
     done: list[Asked] = []
+    if not questions:
+        return []
     title = f"search {len(questions):,} questions" + (" without their answers" if removed else "")
     with context.progress.task(title, total=len(questions)) as task:
         for at in range(0, len(questions), AT_ONCE):

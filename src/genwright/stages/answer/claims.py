@@ -6,13 +6,15 @@ from collections.abc import Collection
 from typing import Any
 
 from genwright.core import ClaimDraft, Derivation
+from genwright.stages.answer.asked import ELSEWHERE
 from genwright.systems.grounded.cases import HOLDS
 
+OTHER = "questions on other matters"
 SEARCH = ("embed", "bm25", "dense", "fuse", "read", "match", "rerank", "likelihood")
 SECONDS = (*SEARCH, "sentences", "extract", "generate", "check")
 
 
-def answer_claims(config: Any, /, *, with_model: bool) -> list[ClaimDraft]:
+def answer_claims(config: Any, /, *, with_model: bool, with_elsewhere: bool) -> list[ClaimDraft]:
     """Correctness, citations, abstention and size of the answers to the test half."""
     shared: dict[str, Any] = {
         "interval": "bootstrap", "level": config.level, "cluster": "group", "resamples": config.resamples,
@@ -20,17 +22,25 @@ def answer_claims(config: Any, /, *, with_model: bool) -> list[ClaimDraft]:
 
     def draft(
         metric: str, estimator: Any, columns: dict[str, str], unit: str = "1", *, better: Any = "higher",
-        where: dict[str, Any] | None = None, headline: bool = True, **more: Any,
+        where: dict[str, Any] | None = None, headline: bool = True, label: str = "", **more: Any,
     ) -> ClaimDraft:  # fmt: skip
         derivation = Derivation(estimator, columns, where=where or {}, **(shared | more))
         return ClaimDraft(
-            "system", metric, unit, "scores", derivation, data="questions", better=better, headline=headline
+            "system",
+            metric,
+            unit,
+            "scores",
+            derivation,
+            label=label,
+            data="questions",
+            better=better,
+            headline=headline,
         )
 
     def share(metric: str, above: str, below: str, **more: Any) -> ClaimDraft:
         return draft(metric, "ratio", {"numerator": above, "denominator": below}, **more)
 
-    yes, no = {"answerable": 1}, {"answerable": 0}
+    yes = {"answerable": 1}
     found = [
         draft("answers_right", "proportion", {"value": "right"}),
         draft("answers_right_when_shown", "proportion", {"value": "right_if_shown"}),
@@ -38,11 +48,26 @@ def answer_claims(config: Any, /, *, with_model: bool) -> list[ClaimDraft]:
         share("citation_precision", "cited_right", "cited", where=yes),
         share("quotes_exact", "exact_quotes", "cited", interval="none", cluster=None),
         share("sentences_without_citation", "uncited", "sentences", better="lower", interval="none", cluster=None),
-        draft("abstention_auc", "auc", {"score": "confidence", "label": "answerable"}),
+        draft("abstention_auc", "auc", {"score": "confidence", "label": "told_from_removed"}),
         draft("answered_when_answerable", "proportion", {"value": "shown"}, where=yes),
-        draft("answered_when_unanswerable", "proportion", {"value": "shown"}, where=no, better="lower"),
+        draft(
+            "answered_when_unanswerable", "proportion", {"value": "shown"}, where={"kind": "removed"}, better="lower"
+        ),
         draft("words_per_answer", "mean", {"value": "words"}, "words", better="neither"),
     ]
+    if with_elsewhere:
+        auc, shown = {"score": "confidence", "label": f"told_from_{ELSEWHERE}"}, {"value": "shown"}
+        found += [
+            draft("abstention_auc", "auc", auc, label=OTHER),
+            draft(
+                "answered_when_unanswerable",
+                "proportion",
+                shown,
+                where={"kind": ELSEWHERE},
+                better="lower",
+                label=OTHER,
+            ),
+        ]
     if with_model:
         found += [
             share("sentences_unsupported", "dropped", "written", better="lower"),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
 from genwright.core import CapabilityError, Config, StageSpec, component_field, modality_component
+from genwright.core.digest import file_digest, json_digest
+from genwright.modalities.files.config import FilesConfig
+from genwright.modalities.files.sources import list_files
 from genwright.systems.grounded.config import AnsweringConfig
 
 _Pattern: Any = component_field("prompts")
@@ -17,7 +21,7 @@ class AnswerConfig(Config):
     """How answers are made, and how sure they have to be.
 
     Everything is calibrated and chosen on the development half of the questions, and measured on the other one; of each
-    half at most `questions` are asked.
+    half at most `questions` are asked. `unanswerable` are JSONL files (or globs) of questions that no document answers.
     Extraction is always tried; with a language model in the project ([base], [adapt], ...), so is each of `patterns` on
     at most `pattern_questions` questions, and the best is kept. An answer is refused below the confidence that loses
     `lost_answers` of the answerable development questions, a sentence below the support that loses
@@ -27,6 +31,7 @@ class AnswerConfig(Config):
 
     answering: AnsweringConfig = AnsweringConfig()
     questions: int = Field(default=100, ge=2)
+    unanswerable: tuple[str, ...] = ()
     patterns: tuple[_Pattern, ...] = ()
     pattern_questions: int = Field(default=32, ge=2)
     lost_answers: float = Field(default=0.05, ge=0.0, lt=1.0)
@@ -37,6 +42,16 @@ class AnswerConfig(Config):
 
 
 OTHERS = ("evaluate", "stylise", "prompt", "parity")
+
+
+def fingerprint(config: AnswerConfig, root: Path) -> str:
+    """A digest of the files of questions.
+
+    Raises:
+        GenwrightError: a path names nothing, or steps out of the project.
+    """
+    files = [file for path in config.unanswerable for file in list_files(FilesConfig(path=path), root=root)]
+    return json_digest([[file.name, file_digest(file.path)] for file in files])
 
 
 def check(configs: Mapping[str, Config], modality: str) -> None:
@@ -82,6 +97,7 @@ STAGE = StageSpec(
         "answer_costs": "scores",
     },
     libraries=("torch", "numpy", "scipy", "scikit-learn", "tokenizers"),
+    external="genwright.stages.answer.config:fingerprint",
     check="genwright.stages.answer.config:check",
     device_bound=True,
     extra="rag",

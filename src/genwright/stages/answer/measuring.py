@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genwright.stages.answer.asked import Asked
+from genwright.stages.answer.asked import ELSEWHERE, Asked
 from genwright.systems.grounded.answer import Citation, GroundedAnswer
 from genwright.systems.grounded.sentences import num_words
 from genwright.systems.retrieval.questions import Question
@@ -49,10 +49,12 @@ def row(one: Answered, system: Any, /) -> dict[str, Any]:
     shown = answer.mode != "abstained"
     answerable = not one.asked.removed
     return {
-        "id": question.id + ("" if answerable else "~removed"),
+        "id": question.id + ("~removed" if one.asked.kind == "removed" else ""),
         "group": question.document,
         "origin": question.origin,
         "answerable": int(answerable),
+        "kind": one.asked.kind,
+        **{f"told_from_{kind}": {"answerable": 1, kind: 0}.get(one.asked.kind) for kind in ("removed", ELSEWHERE)},
         "mode": answer.mode,
         "confidence": answer.confidence,
         "shown": int(shown),

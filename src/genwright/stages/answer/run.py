@@ -10,7 +10,7 @@ import torch
 from genwright.core import Context, DataError, Produced, StageResult
 from genwright.measure import write_scores
 from genwright.stages.answer import calibrate, claims
-from genwright.stages.answer.asked import Asked, ask, one_by_one
+from genwright.stages.answer.asked import Asked, ask, elsewhere, one_by_one
 from genwright.stages.answer.config import STAGE, AnswerConfig
 from genwright.stages.answer.evidence import cases_by_half
 from genwright.stages.answer.kept import checked_columns, development_columns, write_costs, write_samples
@@ -37,15 +37,17 @@ def run(config: AnswerConfig, context: Context, /) -> StageResult:
     bare = make_system(Grounding(answering=config.answering), context, name="bare")
     answerable = ask(development, bare, context, removed=False)
     removed = ask(development, bare, context, removed=True)
+    removed += ask(elsewhere(config.unanswerable, "development", context.root), bare, context, removed=True)
     cases = cases_by_half(development, config.cases, bare, context)
     grounding = _calibrated(answerable, removed, cases["development"], bare.index.encoder.embed, config)
     ways = ways_of(grounding, answerable, config, context)
     best = best_of(ways)
     system = make_system(best.grounding, context, name="system", keep=True)
+    others = elsewhere(config.unanswerable, "test", context.root)
     answered = [
         Answered(one, system.answer(one.retrieved, found=one.candidates, seconds=dict(one.seconds)))
-        for gone in (False, True)
-        for one in one_by_one(ask(test, system, context, removed=gone), context)
+        for part, gone in ((test, False), (test, True), (others, True))
+        for one in one_by_one(ask(part, system, context, removed=gone), context)
     ]
     write_scores(context.folder("scores"), table(answered, system))
     write_scores(context.folder("check_scores"), checked_columns(cases["test"], system))
@@ -55,7 +57,7 @@ def run(config: AnswerConfig, context: Context, /) -> StageResult:
     return StageResult(
         {slot: Produced(kind, context.scratch / slot) for slot, kind in STAGE.outputs.items()},
         [
-            *claims.answer_claims(config, with_model=best.grounding.generator is not None),
+            *claims.answer_claims(config, with_model=best.grounding.generator is not None, with_elsewhere=bool(others)),
             *claims.check_claims(config, {case.kind for case in cases["test"]}),
             *claims.development_claims([way.name for way in ways], best.name),
             *claims.cost_claims(parts),

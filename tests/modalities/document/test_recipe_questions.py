@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from genwright.modalities.document.config import DocumentSourceConfig
-from genwright.modalities.document.questions import halves, read_questions
+from genwright.modalities.document.questions import halves, read_questions, read_unanswerable
 from genwright.modalities.document.reading import read_documents
 
 FILE = Path(__file__).parents[3] / "recipes" / "python-help" / "questions.jsonl"
@@ -29,6 +29,12 @@ def test_quotes_and_facts_are_there(topics):
         (span,) = one.spans
         quote = " ".join(topics[one.document].text[slice(*span)].split())
         assert one.facts and all(" ".join(fact.split()) in quote for fact in one.facts), one.id
+
+
+def test_what_the_topics_do_not_say():
+    asked = read_unanswerable(FILE.with_name("unanswerable.jsonl"))
+    assert len({text.casefold() for text, _ in asked}) == len(asked) == 80
+    assert [half for _, half in asked].count("test") == 40
 
 
 def test_what_was_held_out_stays_so(topics):

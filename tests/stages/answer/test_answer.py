@@ -184,6 +184,32 @@ def test_a_reranker_that_is_none_is_told_by_its_field(project, done):
             project.run(overrides=[f"index.reranker.path={path}", "index.search.rerank=on"])
 
 
+def test_questions_on_other_matters_are_a_claim_of_their_own(project, done):
+    path = project.root / "other.jsonl"
+    asked = [
+        "who sails the seven seas",
+        "what is a fugue",
+        "where do whales sleep",
+        "why is the sky blue",
+        "is it late",
+    ]
+    path.write_text("\n".join(json.dumps({"question": one}) for one in asked))
+    other = project.run(overrides=['answer.unanswerable=["other.jsonl"]'])[0]
+    label = "questions on other matters"
+    assert value(other, "answered_when_unanswerable", label).n == 2, "lines take turns"
+    assert value(other, "abstention_auc", label).n == 4 + 2
+    before, after = (value(one, "answered_when_unanswerable") for one in (done, other))
+    assert before.n == after.n == 4, "what was left out is measured apart"
+    assert not [one for one in done.claims if one.label == label]
+    made = {slot: digest for step in other.steps if step.run for slot, digest in step.run["outputs"].items()}
+    rows = read_scores(project.checked_path(made["scores"]))
+    held = [one for one, kind in zip(rows["id"], rows["kind"], strict=True) if kind == "elsewhere"]
+    assert held == ["other-2", "other-4"]
+    path.write_text('{"question": ""}')
+    with pytest.raises(DataError, match=r"other\.jsonl:1: 'question' is missing or no text"):
+        project.run(overrides=['answer.unanswerable=["other.jsonl"]'])
+
+
 def test_a_small_held_out_half_claims_what_there_is(tmp_path):
     halves = dict.fromkeys(NAMES, "development") | {NAMES[0]: "test"}
     project = make_project(tmp_path, halves)

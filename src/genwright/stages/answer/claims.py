@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from genwright.core import ClaimDraft, Derivation
@@ -16,31 +17,12 @@ SECONDS = (*SEARCH, "sentences", "extract", "generate", "check")
 
 def answer_claims(config: Any, /, *, with_model: bool, with_elsewhere: bool) -> list[ClaimDraft]:
     """Correctness, citations, abstention and size of the answers to the test half."""
-    shared: dict[str, Any] = {
-        "interval": "bootstrap", "level": config.level, "cluster": "group", "resamples": config.resamples,
-    }  # fmt: skip
-
-    def draft(
-        metric: str, estimator: Any, columns: dict[str, str], unit: str = "1", *, better: Any = "higher",
-        where: dict[str, Any] | None = None, headline: bool = True, label: str = "", **more: Any,
-    ) -> ClaimDraft:  # fmt: skip
-        derivation = Derivation(estimator, columns, where=where or {}, **(shared | more))
-        return ClaimDraft(
-            "system",
-            metric,
-            unit,
-            "scores",
-            derivation,
-            label=label,
-            data="questions",
-            better=better,
-            headline=headline,
-        )
+    draft = partial(_of_answers, config)
 
     def share(metric: str, above: str, below: str, **more: Any) -> ClaimDraft:
         return draft(metric, "ratio", {"numerator": above, "denominator": below}, **more)
 
-    yes = {"answerable": 1}
+    yes, removed = {"answerable": 1}, {"kind": "removed"}
     found = [
         draft("answers_right", "proportion", {"value": "right"}),
         draft("answers_right_when_shown", "proportion", {"value": "right_if_shown"}),
@@ -50,23 +32,14 @@ def answer_claims(config: Any, /, *, with_model: bool, with_elsewhere: bool) -> 
         share("sentences_without_citation", "uncited", "sentences", better="lower", interval="none", cluster=None),
         draft("abstention_auc", "auc", {"score": "confidence", "label": "told_from_removed"}),
         draft("answered_when_answerable", "proportion", {"value": "shown"}, where=yes),
-        draft(
-            "answered_when_unanswerable", "proportion", {"value": "shown"}, where={"kind": "removed"}, better="lower"
-        ),
+        draft("answered_when_unanswerable", "proportion", {"value": "shown"}, where=removed, better="lower"),
         draft("words_per_answer", "mean", {"value": "words"}, "words", better="neither"),
     ]
     if with_elsewhere:
-        auc, shown = {"score": "confidence", "label": f"told_from_{ELSEWHERE}"}, {"value": "shown"}
+        auc, shown, other = f"told_from_{ELSEWHERE}", {"value": "shown"}, {"kind": ELSEWHERE}
         found += [
-            draft("abstention_auc", "auc", auc, label=OTHER),
-            draft(
-                "answered_when_unanswerable",
-                "proportion",
-                shown,
-                where={"kind": ELSEWHERE},
-                better="lower",
-                label=OTHER,
-            ),
+            draft("abstention_auc", "auc", {"score": "confidence", "label": auc}, label=OTHER),
+            draft("answered_when_unanswerable", "proportion", shown, where=other, better="lower", label=OTHER),
         ]
     if with_model:
         found += [
@@ -75,6 +48,17 @@ def answer_claims(config: Any, /, *, with_model: bool, with_elsewhere: bool) -> 
             draft("tokens_per_answer", "mean", {"value": "tokens"}, "tokens", better="lower"),
         ]
     return found
+
+
+def _of_answers(
+    config: Any, metric: str, estimator: Any, columns: dict[str, str], unit: str = "1", *, better: Any = "higher",
+    where: dict[str, Any] | None = None, label: str = "", **more: Any,
+) -> ClaimDraft:  # fmt: skip
+    shared: dict[str, Any] = {
+        "interval": "bootstrap", "level": config.level, "cluster": "group", "resamples": config.resamples,
+    }  # fmt: skip
+    derivation = Derivation(estimator, columns, where=where or {}, **(shared | more))
+    return ClaimDraft("system", metric, unit, "scores", derivation, label=label, data="questions", better=better)
 
 
 def check_claims(config: Any, kinds: Collection[str], /) -> list[ClaimDraft]:

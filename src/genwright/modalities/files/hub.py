@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from genwright.core import Config, DataError, load_reference
 from genwright.core.stage import Progress
 from genwright.modalities.files.config import FilesConfig
+from genwright.modalities.files.packages import identity
+from genwright.modalities.files.sources import digests
 
 HUB = "hf:"
 # Nothing else is downloaded: no pickled weights, no code.
@@ -41,6 +43,17 @@ class ModelFilesConfig(Config):
     def source(self) -> FilesConfig:
         """The files that `path` names."""
         return FilesConfig(path=self.path, licence=self.licence, sha256=self.sha256)
+
+
+def model_identity(model: ModelFilesConfig, /, *, root: Path) -> object:
+    """What stands for a model in a cache key; what is elsewhere counts by name, version and pin. Downloads nothing.
+
+    Raises:
+        GenwrightError: the path names nothing, or steps out of the project.
+    """
+    if model.is_hub:
+        return [model.path, model.revision]
+    return identity(model.source, root=root) or digests(model.source, root=root)
 
 
 def model_of_hub(path: str, /, *, revision: str | None, progress: Progress) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from genwright.core import DataError
+from genwright.core.digest import file_digest
 from genwright.modalities.files.address import is_web
 from genwright.modalities.files.config import FilesConfig, WebFilesConfig
 from genwright.modalities.files.fence import inside, refuse_outside
@@ -43,6 +44,15 @@ class _Place:
     fence: Path | None
     links: Literal["follow", "skip"] = "follow"
     skip: frozenset[str] = frozenset()
+
+
+def digests(source: FilesConfig, /, *, root: Path) -> list[list[str]]:
+    """Name and SHA-256 of each file of a source: what stands for them in a cache key.
+
+    Raises:
+        GenwrightError: as `list_files`.
+    """
+    return [[file.name, file_digest(file.path)] for file in list_files(source, root=root)]
 
 
 def list_files(source: FilesConfig, *, root: Path) -> tuple[SourceFile, ...]:

@@ -25,7 +25,7 @@ class CrossEncoder:
     """
 
     def __init__(self, layout: EncoderLayout, /, *, device: str = "cpu") -> None:
-        self._window, self._device = layout.window_tokens, device
+        self._device = device
         self._tokenizer = read_tokenizer(layout)
         dtype = getattr(torch, fast_precision(device))
         self._model, missing = pretrained("AutoModelForSequenceClassification", layout, dtype=dtype, device=device)
@@ -39,17 +39,17 @@ class CrossEncoder:
                 f"{layout.folder} tells {self._model.config.num_labels} classes apart, and a reranker gives one number",
                 hint="choose a cross-encoder with one output",
             )
-
         num_special = self._tokenizer.num_special_tokens_to_add(True)
         if num_special < self._tokenizer.num_special_tokens_to_add(False):
             raise CapabilityError(
                 f"the tokenizer in {layout.folder} does not say how two texts are put together",
                 hint="save the cross-encoder with the tokenizer that it was trained with",
             )
-        self._room = self._window - num_special
+        self._room = layout.window_tokens - num_special
         if self._room < 2:
             raise CapabilityError(
-                f"{layout.folder} reads {self._window} tokens, {num_special} of them its own: no question fits in",
+                f"{layout.folder} reads {layout.window_tokens} tokens, {num_special} of them its own: "
+                "no question fits in",
                 hint="look at model_max_length in its tokenizer_config.json",
             )
         if self._model.config.pad_token_id is None:

@@ -9,12 +9,12 @@ from time import perf_counter
 from typing import Any
 
 from genwright.core import Context, Interrupted
-from genwright.modalities.document.questions import read_unanswerable
+from genwright.modalities.document.questions import HALVES, Half, read_unanswerable
 from genwright.modalities.files.config import FilesConfig
 from genwright.modalities.files.sources import list_files
 from genwright.systems.grounded.extract import Candidate
 from genwright.systems.retrieval.passage import Retrieved, Span
-from genwright.systems.retrieval.questions import Half, Question
+from genwright.systems.retrieval.questions import Question
 
 AT_ONCE = 64
 ELSEWHERE = "elsewhere"
@@ -42,31 +42,29 @@ class Asked:
         return "removed" if self.removed else "answerable"
 
 
-def elsewhere(paths: Sequence[str], half: Half, root: Path, /) -> list[Question]:
-    """The questions of that half that no document answers, each a group by itself.
+def elsewhere(paths: Sequence[str], root: Path, /) -> dict[Half, list[Question]]:
+    """The questions that no document answers, by half; each is a group by itself.
 
     Raises:
         DataError: a file cannot be read, or a line is no question.
     """
     files = [file.path for path in paths for file in list_files(FilesConfig(path=path), root=root)]
-    told = [(f"{path.stem}-{n}", *one) for path in files for n, one in enumerate(read_unanswerable(path), 1)]
-    return [
-        Question(name, text, f"{ELSEWHERE}:{name}", (), origin=ELSEWHERE, half=half)
-        for name, text, own in told
-        if own == half
-    ]
+    found: dict[Half, list[Question]] = {half: [] for half in HALVES}
+    for path in files:
+        for number, (text, half) in enumerate(read_unanswerable(path), 1):
+            name = f"{path.stem}-{number}"
+            found[half].append(Question(name, text, f"{ELSEWHERE}:{name}", (), origin=ELSEWHERE, half=half))
+    return found
 
 
 def ask(questions: Sequence[Question], system: Any, context: Context, /, *, removed: bool) -> list[Asked]:
-    """What the system finds for each; with `removed`, as if the sections that answer were not there.
+    """What the system finds for each; with `removed`, as if the sections that answer were not there, if any are.
 
     Raises:
         Interrupted: the user stopped the work.
     """
     k = system.grounding.answering.passages
     done: list[Asked] = []
-    if not questions:
-        return []
     title = f"search {len(questions):,} questions" + (" without their answers" if removed else "")
     with context.progress.task(title, total=len(questions)) as task:
         for at in range(0, len(questions), AT_ONCE):

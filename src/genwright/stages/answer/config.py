@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import Field
 
 from genwright.core import CapabilityError, Config, StageSpec, component_field, modality_component
-from genwright.core.digest import file_digest, json_digest
+from genwright.core.digest import json_digest
 from genwright.modalities.files.config import FilesConfig
-from genwright.modalities.files.sources import list_files
+from genwright.modalities.files.sources import digests
 from genwright.systems.grounded.config import AnsweringConfig
 
 _Pattern: Any = component_field("prompts")
@@ -50,8 +50,7 @@ def fingerprint(config: AnswerConfig, root: Path) -> str:
     Raises:
         GenwrightError: a path names nothing, or steps out of the project.
     """
-    files = [file for path in config.unanswerable for file in list_files(FilesConfig(path=path), root=root)]
-    return json_digest([[file.name, file_digest(file.path)] for file in files])
+    return json_digest([digests(FilesConfig(path=path), root=root) for path in config.unanswerable])
 
 
 def check(configs: Mapping[str, Config], modality: str) -> None:

@@ -34,19 +34,18 @@ def run(config: AnswerConfig, context: Context, /) -> StageResult:
     """
     torch.set_num_threads(int(context.facts.get("threads", torch.get_num_threads())))
     development, test = _halves(config.questions, context)
+    others = elsewhere(config.unanswerable, context.root)
     bare = make_system(Grounding(answering=config.answering), context, name="bare")
     answerable = ask(development, bare, context, removed=False)
-    removed = ask(development, bare, context, removed=True)
-    removed += ask(elsewhere(config.unanswerable, "development", context.root), bare, context, removed=True)
+    removed = ask([*development, *others["development"]], bare, context, removed=True)
     cases = cases_by_half(development, config.cases, bare, context)
     grounding = _calibrated(answerable, removed, cases["development"], bare.index.encoder.embed, config)
     ways = ways_of(grounding, answerable, config, context)
     best = best_of(ways)
     system = make_system(best.grounding, context, name="system", keep=True)
-    others = elsewhere(config.unanswerable, "test", context.root)
     answered = [
         Answered(one, system.answer(one.retrieved, found=one.candidates, seconds=dict(one.seconds)))
-        for part, gone in ((test, False), (test, True), (others, True))
+        for part, gone in ((test, False), ([*test, *others["test"]], True))
         for one in one_by_one(ask(part, system, context, removed=gone), context)
     ]
     write_scores(context.folder("scores"), table(answered, system))
@@ -57,7 +56,9 @@ def run(config: AnswerConfig, context: Context, /) -> StageResult:
     return StageResult(
         {slot: Produced(kind, context.scratch / slot) for slot, kind in STAGE.outputs.items()},
         [
-            *claims.answer_claims(config, with_model=best.grounding.generator is not None, with_elsewhere=bool(others)),
+            *claims.answer_claims(
+                config, with_model=best.grounding.generator is not None, with_elsewhere=bool(others["test"])
+            ),
             *claims.check_claims(config, {case.kind for case in cases["test"]}),
             *claims.development_claims([way.name for way in ways], best.name),
             *claims.cost_claims(parts),

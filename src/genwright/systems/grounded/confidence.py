@@ -29,7 +29,7 @@ def signals(retrieved: Retrieved, found: Sequence[Candidate], /) -> Floats:
     size = max(len(wanted), 1)
     shares = [len(wanted & content(one.whole)) / size for one in retrieved.passages]
     best = retrieved.passages[0] if retrieved.passages else None
-    heading = content(" ".join((best.title, *best.path))) if best else frozenset()
+    heading = content(best.heading) if best else frozenset()
     both = (share * (one.cosine or 0.0) for share, one in zip(shares, retrieved.passages, strict=True))
     return np.array(
         [

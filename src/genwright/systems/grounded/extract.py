@@ -138,7 +138,7 @@ def _by_sentence(
 
 def _by_passage(wanted: frozenset[str], found: Sequence[_Found], passages: Sequence[Passage]) -> dict[str, Floats]:
     """What is known of the passage that a sentence stands in; scores are less those of the best passage."""
-    headings = [_share(wanted, content(" ".join((one.title, *one.path)))) for one in passages]
+    headings = [_share(wanted, content(one.heading)) for one in passages]
     per_passage = _columns(
         passage_cosine=[one.cosine or 0.0 for one in passages], words_in_heading=headings,
         passage_rank=[1.0 / (1 + place) for place in range(len(passages))],

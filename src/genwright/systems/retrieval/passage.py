@@ -39,9 +39,14 @@ class Passage:
     reranked: float | None = None
 
     @property
+    def heading(self) -> str:
+        """The title and the headings above the text."""
+        return " ".join((self.title, *self.path))
+
+    @property
     def whole(self) -> str:
-        """The text behind the title and the headings above it."""
-        return " ".join((self.title, *self.path, self.text))
+        """The text behind its heading."""
+        return f"{self.heading} {self.text}"
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 from genwright.core import IntegrityError
 from genwright.core.digest import canonical_json
+from genwright.modalities.document.questions import Half
 from genwright.systems.retrieval.passage import Passage, Span
 
 NAME = "questions.jsonl"
-Half = Literal["development", "test"]
 LEAST_OVERLAP = 0.5
 
 
